@@ -1,0 +1,25 @@
+import { spawnSync } from 'node:child_process';
+
+/** Everything that must hold before a change lands: one line each, output only where it fails; then the tests. */
+const checks: readonly [string, string[]][] = [
+  ['format and lint', ['biome', 'ci', '--error-on-warnings', '.']],
+  ['types', ['tsc', '--noEmit']],
+  ['import rules', ['depcruise', '--config', '.dependency-cruiser.mjs', 'src', 'examples', 'test']],
+  ['unused code', ['knip']],
+  ['generated files', ['node', 'scripts/generate.ts', '--check']],
+];
+
+let failed = false;
+for (const [title, [program = '', ...args]] of checks) {
+  const started = Date.now();
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  process.stdout.write(`${status === 0 ? 'ok    ' : 'FAILED'} ${title} (${seconds} s)\n`);
+  if (status !== 0) {
+    failed = true;
+    process.stdout.write(`${stdout}${stderr}\n`);
+  }
+}
+
+const tests = spawnSync('vitest', ['run', ...process.argv.slice(2)], { stdio: 'inherit' });
+process.exitCode = failed || tests.status !== 0 ? 1 : 0;
