@@ -11,10 +11,16 @@ const secret = z.union([
 ]);
 
 const remote = z.strictObject({
-  push: z.string().min(1).describe('Registry and path that images are pushed to: `quay.io/my-team`.'),
+  push: z
+    .string()
+    .min(1)
+    .describe('Registry and path that images are pushed to: `quay.io/my-team`.'),
   pull: z.string().optional().describe('The same place as a cluster names it; default: `push`.'),
   authfile: z.string().optional().describe('containers-auth.json(5) with the push credential.'),
-  'pull-secret': z.string().optional().describe('authfile of what the cluster may pull with; default: none.'),
+  'pull-secret': z
+    .string()
+    .optional()
+    .describe('authfile of what the cluster may pull with; default: none.'),
   insecure: z.boolean().default(false).describe('Plain HTTP or an unknown certificate.'),
   default: z.boolean().default(false).describe('The remote of a request that names none.'),
 });
@@ -22,15 +28,39 @@ const remote = z.strictObject({
 const credential = z.strictObject({ username: z.string(), password: secret });
 
 export const Configuration = z.strictObject({
-  state: z.string().optional().describe('Folder for the database, mirrors, logs and image storage. Default: `$XDG_STATE_HOME/tributary`.'),
-  listen: z.string().regex(/^[^\s]+:\d+$/).default('127.0.0.1:8080').describe('Address and port of the service; loopback only.'),
-  url: z.url().optional().describe('How others reach the service, for links; default: from `listen`.'),
-  urls: z.record(z.string(), z.string()).default({}).describe('Rewrites of git URLs, prefix → prefix (git `url.<base>.insteadOf`).'),
-  mirrors: z.record(z.string(), z.string()).default({}).describe('Where base images are reachable: registry prefix → prefix.'),
-  hosts: z.array(z.string()).default(['github.com', 'gitlab.com']).describe('Git hosts that refs may name, besides those of the product.'),
+  state: z
+    .string()
+    .optional()
+    .describe(
+      'Folder for the database, mirrors, logs and image storage. Default: `$XDG_STATE_HOME/tributary`.',
+    ),
+  listen: z
+    .string()
+    .regex(/^[^\s]+:\d+$/)
+    .default('127.0.0.1:8080')
+    .describe('Address and port of the service; loopback only.'),
+  url: z
+    .url()
+    .optional()
+    .describe('How others reach the service, for links; default: from `listen`.'),
+  urls: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Rewrites of git URLs, prefix → prefix (git `url.<base>.insteadOf`).'),
+  mirrors: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Where base images are reachable: registry prefix → prefix.'),
+  hosts: z
+    .array(z.string())
+    .default(['github.com', 'gitlab.com'])
+    .describe('Git hosts that refs may name, besides those of the product.'),
   git: z
     .strictObject({
-      credentials: z.record(z.string(), credential).default({}).describe('Host → credential for private repositories.'),
+      credentials: z
+        .record(z.string(), credential)
+        .default({})
+        .describe('Host → credential for private repositories.'),
       ca: z.string().optional().describe('File of further certificate authorities.'),
     })
     .default({ credentials: {} }),
@@ -44,7 +74,11 @@ export const Configuration = z.strictObject({
     .describe('Further registries (bases, mirrors) and how to reach them.'),
   authfile: z.string().optional().describe('containers-auth.json(5) to pull base images with.'),
   remotes: z.record(z.string(), remote).describe('Named places that builds are pushed to.'),
-  platforms: z.array(z.literal('linux/amd64').or(z.literal('linux/arm64'))).length(1).optional().describe("Platform to build; default: the machine's own."),
+  platforms: z
+    .array(z.literal('linux/amd64').or(z.literal('linux/arm64')))
+    .length(1)
+    .optional()
+    .describe("Platform to build; default: the machine's own."),
   network: z.array(z.string()).default([]).describe('Images whose build may use the network.'),
   notify: z
     .record(
@@ -60,13 +94,29 @@ export const Configuration = z.strictObject({
   limits: z
     .strictObject({
       builds: z.number().int().min(1).default(2).describe('Builds at once; others queue.'),
-      steps: z.number().int().min(1).optional().describe('Step processes at once; default: the number of cores.'),
-      'step-minutes': z.number().min(0.1).default(60).describe('A step that takes longer is ended.'),
-      'keep-days': z.number().min(1).default(14).describe('Finished builds and unused mirrors stay that long.'),
+      steps: z
+        .number()
+        .int()
+        .min(1)
+        .optional()
+        .describe('Step processes at once; default: the number of cores.'),
+      'step-minutes': z
+        .number()
+        .min(0.1)
+        .default(60)
+        .describe('A step that takes longer is ended.'),
+      'keep-days': z
+        .number()
+        .min(1)
+        .default(14)
+        .describe('Finished builds and unused mirrors stay that long.'),
     })
     .prefault({}),
   tools: z
-    .strictObject({ kustomize: z.string().default('kustomize'), runtime: z.string().default('runc') })
+    .strictObject({
+      kustomize: z.string().default('kustomize'),
+      runtime: z.string().default('runc'),
+    })
     .prefault({}),
 });
 export type Configuration = z.infer<typeof Configuration>;
