@@ -13,7 +13,11 @@ type Change =
   | { readonly kind: 'queued' }
   | { readonly kind: 'started' }
   /** `prepare` is done: these steps follow. */
-  | { readonly kind: 'planned'; readonly steps: readonly PlannedStep[]; readonly patches: readonly PatchReport[] }
+  | {
+      readonly kind: 'planned';
+      readonly steps: readonly PlannedStep[];
+      readonly patches: readonly PatchReport[];
+    }
   | { readonly kind: 'step-started'; readonly step: string }
   /** One line about a running step (`pulling base image`, `compiling`). */
   | { readonly kind: 'step-progress'; readonly step: string; readonly text: string }
