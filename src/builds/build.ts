@@ -1,6 +1,7 @@
 import type { Lock } from '../plan/lock.ts';
-import type { Digest, ImageName, Tag } from '../plan/names.ts';
+import type { Digest, Tag } from '../plan/names.ts';
 import type { Inclusion, PatchReport, Unpullable } from '../plan/plan.ts';
+import type { Product } from '../product/product.ts';
 import type { PlannedStep } from './event.ts';
 import type { Failure } from './failure.ts';
 
@@ -26,19 +27,13 @@ export interface BuiltImage {
   readonly reused: boolean;
 }
 
-/** Names of everything that a build pushes under its tag, from product.yaml: links exist before images do. */
-export interface ImageNames {
-  readonly images: readonly ImageName[];
-  readonly bundle: ImageName;
-  readonly index: ImageName;
-}
-
 /** What is asked of an engine: everything that is known when the caller is answered. */
 export interface NewBuild {
   readonly tag: Tag;
   /** Of attempt 1; later attempts add `-r2`, `-r3`, … */
   readonly pipelinerun: string;
-  readonly names: ImageNames;
+  /** product.yaml as parsed when it was asked: what `lock.product.file` is the digest of. */
+  readonly product: Product;
   readonly lockDigest: Digest;
   readonly lock: Lock;
   /** How each ref was read, for people: component → text. */

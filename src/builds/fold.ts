@@ -178,7 +178,7 @@ function describe(
   createdAt: string,
   queuePosition: number | null,
 ): Build {
-  const { lock, names, tag } = asked;
+  const { lock, product, tag } = asked;
   const at = (name: string) => `${lock.remote.pull}/${name}:${tag}`;
   const steps = [...progress.steps.values()];
   const digestOf = (kind: 'bundle' | 'index') =>
@@ -198,7 +198,7 @@ function describe(
     queuePosition: progress.state === 'queued' ? queuePosition : null,
     components: asked.read,
     steps: steps.map(describeStep),
-    images: names.images.map((name): BuiltImage => {
+    images: Object.keys(product.images).map((name): BuiltImage => {
       const output = finalImage(progress.steps, name);
       return {
         name,
@@ -207,8 +207,8 @@ function describe(
         reused: output?.reused ?? false,
       };
     }),
-    bundle: { image: at(names.bundle), digest: digestOf('bundle') },
-    index: { image: at(names.index), digest: digestOf('index') },
+    bundle: { image: at(product.bundle.image), digest: digestOf('bundle') },
+    index: { image: at(product.index.image), digest: digestOf('index') },
     inclusion: verified?.kind === 'verify' ? verified.inclusion : [],
     unpullable: verified?.kind === 'verify' ? verified.unpullable : [],
     patches: progress.patches,

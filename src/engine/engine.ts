@@ -37,7 +37,12 @@ export interface Engine {
   /** All events after the one with id `after` (all of them without), then live ones until the build ends or `signal`. */
   events(tag: Tag, after: string | undefined, signal: AbortSignal): AsyncIterable<BuildEvent>;
   /** Log text of a step's latest attempt, following while it runs if `follow`; undefined where there is no such step. */
-  log(tag: Tag, step: string, follow: boolean, signal: AbortSignal): Promise<AsyncIterable<string> | undefined>;
+  log(
+    tag: Tag,
+    step: string,
+    follow: boolean,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<string> | undefined>;
   cancel(tag: Tag): Promise<Outcome<Build>>;
   /** A new attempt of a finished build; `rebuild` ignores hits. */
   rerun(tag: Tag, options: { readonly rebuild: boolean }): Promise<Outcome<Build>>;

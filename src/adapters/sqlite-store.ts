@@ -1,0 +1,161 @@
+import { watch as watchFile } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { BuildState, NewBuild } from '../builds/build.ts';
+import { type BuildEvent, eventId } from '../builds/event.ts';
+import { nextState } from '../builds/fold.ts';
+import type { BuildStore, StoredBuild } from '../engine/local/store.ts';
+import { prepareSchema } from './sqlite-schema.ts';
+
+/** Milliseconds that a writer waits for another process. */
+const patience = 10_000;
+
+/**
+ * The local engine's store in one SQLite file. synchronous=FULL: what was answered to a caller
+ * survives the machine's loss of power. Throws where the file was made by a newer version.
+ */
+export function openSqliteStore(file: string): BuildStore {
+  const database = new DatabaseSync(file, { timeout: patience });
+  database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON');
+  prepareSchema(database);
+  const statements = prepareStatements(database);
+  let inTransaction = false;
+
+  function atomically<Value>(work: () => Value): Value {
+    if (inTransaction) return work();
+    // IMMEDIATE: two processes that read and then write must not both see the state before.
+    database.exec('BEGIN IMMEDIATE');
+    inTransaction = true;
+    try {
+      const value = work();
+      database.exec('COMMIT');
+      return value;
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK');
+      throw error;
+    } finally {
+      inTransaction = false;
+    }
+  }
+
+  return {
+    atomically,
+    find: (tag) => readOne(statements.find.get(tag)),
+    findRun: (pipelinerun) => readOne(statements.findRun.get(pipelinerun)),
+    insert: (asked) =>
+      atomically(() => {
+        statements.insert.run(asked.tag, asked.pipelinerun, asked.lock.name, JSON.stringify(asked));
+        for (const component of Object.keys(asked.read)) statements.name.run(asked.tag, component);
+      }),
+    enqueue: (asked, attempt) => {
+      statements.enqueue.run(attempt, JSON.stringify(asked), asked.tag);
+    },
+    append: (tag, attempt, at, changes) =>
+      atomically(() => {
+        let state = readOne(statements.find.get(tag))?.state ?? 'queued';
+        for (const { change, sequence } of changes) {
+          const event: BuildEvent = {
+            ...change,
+            id: eventId(attempt, change, sequence),
+            at,
+            attempt,
+          };
+          const added = statements.append.run(tag, event.id, at, JSON.stringify(event));
+          if (added.changes > 0) state = nextState(state, change);
+        }
+        statements.setState.run(state, state, tag);
+      }),
+    events: (tag, after) =>
+      statements.events.all(tag, after).map((row) => ({
+        sequence: Number(row['sequence']),
+        event: JSON.parse(String(row['event'])) as BuildEvent,
+      })),
+    open: () => statements.open.all().map(readBuild),
+    setOwner: (tag, owner) => void statements.setOwner.run(owner, tag),
+    list: (query) => {
+      const rows = statements.list.all({
+        state: query.state ?? null,
+        name: query.name ?? null,
+        component: query.component ?? null,
+        before: readCursor(query.after),
+        limit: query.limit + 1,
+      });
+      const page = rows.slice(0, query.limit);
+      const last = page.at(-1);
+      const next = rows.length > page.length && last ? String(last['sequence']) : null;
+      return { builds: page.map(readBuild), next };
+    },
+    finishedBefore: (before) => statements.finishedBefore.all(before).map(readBuild),
+    watch: (listener) => {
+      // Every commit of any process writes the log; it stays while this connection is open.
+      const watcher = watchFile(`${file}-wal`, { persistent: false }, () => listener());
+      watcher.on('error', () => {});
+      return () => watcher.close();
+    },
+    close: () => database.close(),
+  };
+}
+
+function prepareStatements(database: DatabaseSync) {
+  const position = `CASE WHEN state = 'queued' THEN
+    (SELECT count(*) FROM builds AS other WHERE other.state = 'queued' AND other.queued <= builds.queued)
+    END AS position`;
+  const columns = `sequence, asked, state, attempt, owner, ${position}`;
+  return {
+    find: database.prepare(`SELECT ${columns} FROM builds WHERE tag = ?`),
+    findRun: database.prepare(`SELECT ${columns} FROM builds WHERE pipelinerun = ?`),
+    insert: database.prepare(
+      `INSERT INTO builds (tag, pipelinerun, name, asked, state, attempt, queued) VALUES (?, ?, ?, ?, 'queued', 1, 0)`,
+    ),
+    name: database.prepare('INSERT INTO named_components (tag, component) VALUES (?, ?)'),
+    enqueue: database.prepare(
+      `UPDATE builds SET attempt = ?, asked = ?, state = 'queued', owner = NULL,
+         queued = (SELECT coalesce(max(queued), 0) + 1 FROM builds) WHERE tag = ?`,
+    ),
+    append: database.prepare(
+      'INSERT OR IGNORE INTO events (tag, id, at, event) VALUES (?, ?, ?, ?)',
+    ),
+    setState: database.prepare(
+      `UPDATE builds SET state = ?1, owner = CASE WHEN ?2 IN ('queued', 'running') THEN owner END WHERE tag = ?3`,
+    ),
+    events: database.prepare(
+      'SELECT sequence, event FROM events WHERE tag = ? AND sequence > ? ORDER BY sequence',
+    ),
+    open: database.prepare(
+      `SELECT ${columns} FROM builds WHERE state IN ('queued', 'running') ORDER BY state = 'queued', queued`,
+    ),
+    setOwner: database.prepare('UPDATE builds SET owner = ? WHERE tag = ?'),
+    list: database.prepare(
+      `SELECT ${columns} FROM builds
+       WHERE (:state IS NULL OR state = :state) AND (:name IS NULL OR name = :name)
+         AND (:component IS NULL OR EXISTS (SELECT 1 FROM named_components AS named
+              WHERE named.tag = builds.tag AND named.component = :component))
+         AND (:before IS NULL OR sequence < :before)
+       ORDER BY sequence DESC LIMIT :limit`,
+    ),
+    finishedBefore: database.prepare(
+      `SELECT ${columns} FROM builds WHERE state NOT IN ('queued', 'running')
+         AND (SELECT max(at) FROM events WHERE events.tag = builds.tag) < ?`,
+    ),
+  };
+}
+
+type Row = Record<string, unknown>;
+
+function readOne(row: Row | undefined): StoredBuild | undefined {
+  return row && readBuild(row);
+}
+
+function readBuild(row: Row): StoredBuild {
+  return {
+    asked: JSON.parse(String(row['asked'])) as NewBuild,
+    state: row['state'] as BuildState,
+    attempt: Number(row['attempt']),
+    queuePosition: row['position'] === null ? null : Number(row['position']),
+    owner: row['owner'] as string | null,
+  };
+}
+
+/** A cursor that nobody gave out begins at the newest build. */
+function readCursor(after: string | undefined): number | null {
+  return after !== undefined && /^\d{1,15}$/.test(after) ? Number(after) : null;
+}
