@@ -13,9 +13,19 @@ export interface Base {
 /** A ref after resolution: where the code is, which commits, and how they combine. */
 export type PinnedSource =
   /** Not named by the request: what the product pins today. */
-  | { readonly kind: 'base'; readonly url: string; readonly branch: string; readonly commit: CommitSha }
+  | {
+      readonly kind: 'base';
+      readonly url: string;
+      readonly branch: string;
+      readonly commit: CommitSha;
+    }
   /** One commit as it is: a branch, a tag, a commit, or a pull request's head alone. */
-  | { readonly kind: 'head'; readonly url: string; readonly ref: string; readonly commit: CommitSha }
+  | {
+      readonly kind: 'head';
+      readonly url: string;
+      readonly ref: string;
+      readonly commit: CommitSha;
+    }
   /** A head merged into its base branch. */
   | {
       readonly kind: 'merge';

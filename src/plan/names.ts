@@ -39,7 +39,9 @@ export function parseKey(value: string): Key | undefined {
 
 /** The value as a {@link Tag}: an OCI tag that begins with a DNS-1123 name; else undefined. */
 export function parseTag(value: string): Tag | undefined {
-  return /^[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?-[0-9a-f]{6,64}$/.test(value) ? (value as Tag) : undefined;
+  return /^[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?-[0-9a-f]{6,64}$/.test(value)
+    ? (value as Tag)
+    : undefined;
 }
 
 /** The value as a {@link ComponentName}: two path segments; else undefined. */
@@ -51,5 +53,7 @@ export function parseComponentName(value: string): ComponentName | undefined {
 
 /** The value as an {@link ImageName}: one path segment of an OCI repository; else undefined. */
 export function parseImageName(value: string): ImageName | undefined {
-  return /^[a-z0-9]+([._-]+[a-z0-9]+)*$/.test(value) && value.length <= 128 ? (value as ImageName) : undefined;
+  return /^[a-z0-9]+([._-]+[a-z0-9]+)*$/.test(value) && value.length <= 128
+    ? (value as ImageName)
+    : undefined;
 }

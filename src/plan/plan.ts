@@ -64,7 +64,11 @@ export type Step =
       /** True: pushed under the tag too. False: an `operator-payload` step does that. */
       readonly final: boolean;
     })
-  | (StepBase & { readonly kind: 'operator-payload'; readonly image: ImageName; readonly kodata: string })
+  | (StepBase & {
+      readonly kind: 'operator-payload';
+      readonly image: ImageName;
+      readonly kodata: string;
+    })
   | (StepBase & { readonly kind: 'manifests'; readonly component: ComponentName })
   | (StepBase & { readonly kind: 'bundle' })
   | (StepBase & { readonly kind: 'index' })
