@@ -97,11 +97,10 @@ function references(dockerfile: string, args: Readonly<Record<string, string>>):
       count++;
       if (name !== undefined) stages.add(name.toLowerCase());
     }
-    if (keyword === 'COPY' || keyword === 'ADD' || keyword === 'RUN')
-      for (const image of sourceImages(rest)) {
-        const outside = !stages.has(image.toLowerCase()) && !isStageNumber(image, count);
-        result.push({ text: image, image, outside, from: false, first, last });
-      }
+    for (const image of sourceImages(keyword, rest)) {
+      const outside = !stages.has(image.toLowerCase()) && !isStageNumber(image, count);
+      result.push({ text: image, image, outside, from: false, first, last });
+    }
   }
   return result;
 }
@@ -121,8 +120,9 @@ function declare(
 }
 
 /** `--from=IMAGE`, and `from=IMAGE` of each `--mount`, at the beginning of an instruction. */
-function sourceImages(rest: string): string[] {
+function sourceImages(keyword: string, rest: string): string[] {
   const images: string[] = [];
+  if (!['COPY', 'ADD', 'RUN'].includes(keyword)) return images;
   for (const word of words(rest)) {
     if (!word.startsWith('--')) break;
     if (word.startsWith('--from=')) images.push(word.slice('--from='.length));
