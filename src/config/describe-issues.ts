@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { nearest } from './nearest.ts';
+import { nearest } from '../request/nearest.ts';
 
 /** One thing that is wrong in data: where, and a sentence (without its full stop). */
 export interface DescribedIssue {

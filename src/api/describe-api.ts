@@ -1,0 +1,71 @@
+import swagger from '@fastify/swagger';
+import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { App } from './parts.ts';
+import { Problem } from './schema.ts';
+
+/** Serves the description of all routes that are registered after it: `/openapi.json`, OpenAPI 3.1. */
+export async function describeApi(app: App): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Tributary',
+        version: '0.1.0',
+        description: 'From refs of upstream code to an installable operator bundle with that code in it.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      tags: [
+        { name: 'builds', description: 'Ask for builds and follow them.' },
+        { name: 'product', description: 'What can be asked for.' },
+        { name: 'service', description: 'Of the service itself.' },
+        { name: 'git', description: 'Merged sources, read-only, for git clients.' },
+      ],
+    },
+    // Fastify knows the step as a wildcard, for its id holds slashes.
+    transform: (document) => {
+      const { schema, url } = transform(document as Parameters<typeof transform>[0]);
+      return { schema, url: url.replace('/steps/*', '/steps/:step/log') };
+    },
+    transformObject: createJsonSchemaTransformObject({ zodToJsonConfig }),
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+}
+
+const zodToJsonConfig = {
+  // Answers may get further fields: what a client must not rely on is their absence.
+  override: ({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: z.core.JSONSchema.BaseSchema }) => {
+    if (zodSchema._zod.def.type === 'readonly') delete jsonSchema.readOnly;
+    if (zodSchema._zod.def.type === 'object') delete jsonSchema.additionalProperties;
+  },
+};
+
+const transform = createJsonSchemaTransform({ zodToJsonConfig });
+
+/** The problem answers of a route, for its `response` schema. */
+export function problems(...statuses: readonly number[]) {
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      { description: descriptions[status] ?? 'Problem', content: { 'application/problem+json': { schema: Problem } } },
+    ]),
+  );
+}
+
+const descriptions: Readonly<Record<number, string>> = {
+  400: 'The request cannot be read.',
+  403: 'The request comes from a foreign site.',
+  404: 'There is no such thing.',
+  409: 'The state of things does not allow it.',
+  413: 'The body is larger than 64 KiB.',
+  415: 'The body is not JSON.',
+  422: 'What was asked for cannot be done.',
+  500: 'A bug, or a broken installation.',
+  502: 'A git server or registry does not answer.',
+  503: 'The service is not ready.',
+};
+
+/** An answer that is text of one media type, for a route's `response` schema. */
+export function text(mediaType: string, description: string) {
+  return { description, content: { [mediaType]: { schema: z.string() as z.ZodType<unknown> } } };
+}

@@ -1,0 +1,43 @@
+import type { App, AppParts } from '../parts.ts';
+import { problems, text } from '../describe-api.ts';
+import { Readiness } from '../schema.ts';
+
+/** Whether the service lives, whether it can work, and what it has done so far. */
+export function healthRoutes(app: App, { service, metrics, closing }: AppParts): void {
+  const tags = ['service'];
+  app.get(
+    '/healthz',
+    { schema: { operationId: 'healthz', tags, summary: 'Whether the service lives', response: { 200: text('text/plain', '`ok`') } } },
+    async (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok\n'),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        operationId: 'readyz',
+        tags,
+        summary: 'Whether the service can work',
+        response: {
+          200: Readiness,
+          503: { description: 'It cannot, and why.', content: { 'application/json': { schema: Readiness } } },
+          ...problems(500),
+        },
+      },
+    },
+    async (_request, reply) => {
+      const readiness = await service.readiness();
+      const draining = { name: 'draining', ok: !closing.aborted, detail: closing.aborted ? 'the service is ending' : 'taking requests' };
+      const answer = { ready: readiness.ready && draining.ok, checks: [...readiness.checks, draining] };
+      return reply.code(answer.ready ? 200 : 503).send(answer);
+    },
+  );
+
+  app.get(
+    '/metrics',
+    {
+      schema: { operationId: 'metrics', tags, summary: 'Metrics for Prometheus', response: { 200: text('text/plain', 'Text exposition format 0.0.4.'), ...problems(500) } },
+    },
+    async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  );
+}
