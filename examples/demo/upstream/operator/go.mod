@@ -1,0 +1,3 @@
+module github.com/tektoncd/operator
+
+go 1.22

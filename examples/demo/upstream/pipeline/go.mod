@@ -1,0 +1,3 @@
+module github.com/tektoncd/pipeline
+
+go 1.22

@@ -1,0 +1,3 @@
+module github.com/tektoncd/triggers
+
+go 1.22
