@@ -1,6 +1,6 @@
 import type { StepOutput } from '../plan/plan.ts';
+import { attemptName } from './attempt-name.ts';
 import type { Build, BuildState, BuiltImage, NewBuild, StepState, StepStatus } from './build.ts';
-import { attemptName } from './build-names.ts';
 import type { BuildChange, BuildEvent, PlannedStep } from './event.ts';
 import { type Failure, reasons } from './failure.ts';
 import { unreachable } from './result.ts';

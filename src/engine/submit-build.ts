@@ -1,5 +1,5 @@
 import type { Build, NewBuild } from '../builds/build.ts';
-import { buildTag, pipelinerunName, shortTag } from '../builds/build-names.ts';
+import { pipelinerunName, shortestTag, tagFor } from '../plan/tag.ts';
 import type { Engine } from './engine.ts';
 
 /** A build that has no name yet: what {@link submitBuild} names and submits. */
@@ -7,14 +7,14 @@ export type UnnamedBuild = Omit<NewBuild, 'tag' | 'pipelinerun'>;
 
 /**
  * Submits a build under the shortest tag that is its own: where another lock has a tag (or its
- * run's name), one more digit of the lock's hash is taken, so that the same lock always ends at the same tag.
+ * run's name), more digits of the lock's hash are taken, so that the same lock ends at the same tag.
  */
 export async function submitBuild(
   engine: Pick<Engine, 'submit'>,
   build: UnnamedBuild,
 ): Promise<{ readonly kind: 'created' | 'known' | 'restarted'; readonly build: Build }> {
-  for (let digits = shortTag; digits <= 64; digits += 1) {
-    const tag = buildTag(build.lock.name, build.lockDigest, digits);
+  for (let length = shortestTag; length <= 64; length += 2) {
+    const tag = tagFor(build.lock.name, build.lockDigest, length);
     const submission = await engine.submit({ ...build, tag, pipelinerun: pipelinerunName(tag) });
     if (submission.kind !== 'taken') return submission;
   }
