@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Agent, fetch, type Response } from 'undici';
+import type { Digest } from '../plan/names.ts';
+import { hostOf } from './reach.ts';
+import { RegistryTrouble } from './registry-trouble.ts';
+
+/** Where a blob lies and how to get there. */
+export interface BlobPlace {
+  /** `host/path`, without tag and digest. */
+  readonly repository: string;
+  readonly digest: Digest;
+  /** Plain HTTP (tried first), or a certificate that nobody vouches for. */
+  readonly insecure: boolean;
+  readonly authfile: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+const untrusting = new Agent({ connect: { rejectUnauthorized: false } });
+
+/**
+ * Gets one blob by HTTP, at most `limit` bytes, and checks its digest: skopeo has no command for it.
+ * Source of the protocol: https://github.com/opencontainers/distribution-spec and the token specification
+ * of distribution. Throws RegistryTrouble.
+ */
+export async function fetchBlob(place: BlobPlace, limit: number): Promise<Buffer> {
+  const host = hostOf(place.repository);
+  const path = place.repository.slice(host.length + 1);
+  const server = host === 'docker.io' ? 'registry-1.docker.io' : host;
+  const bytes = await overScheme(place, async (scheme) => {
+    const url = `${scheme}://${server}/v2/${path}/blobs/${place.digest}`;
+    const response = await getAuthorized(url, path, host, place);
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw RegistryTrouble.fromStatus(response.status, url);
+    }
+    return readAtMost(response, limit, url);
+  });
+  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  if (digest !== place.digest)
+    throw new RegistryTrouble(
+      'other',
+      `${place.repository}: blob ${place.digest} has digest ${digest}`,
+    );
+  return bytes;
+}
+
+async function overScheme<Value>(
+  place: BlobPlace,
+  get: (scheme: string) => Promise<Value>,
+): Promise<Value> {
+  try {
+    if (!place.insecure) return await get('https');
+    return await get('http');
+  } catch (error) {
+    if (error instanceof RegistryTrouble || place.signal?.aborted) throw error;
+    if (place.insecure) {
+      const secure = await get('https').catch(() => undefined);
+      if (secure !== undefined) return secure;
+    }
+    const cause = error instanceof Error ? (error.cause ?? error) : error;
+    throw new RegistryTrouble('passing', `${hostOf(place.repository)}: ${String(cause)}`);
+  }
+}
+
+async function getAuthorized(
+  url: string,
+  path: string,
+  host: string,
+  place: BlobPlace,
+): Promise<Response> {
+  const first = await get(url, {}, place);
+  if (first.status !== 401) return first;
+  await first.body?.cancel();
+  const challenge = parseChallenge(first.headers.get('www-authenticate') ?? '');
+  const basic = await readCredential(place.authfile, host, path);
+  const authorization =
+    challenge.scheme === 'bearer' ? await fetchToken(challenge, path, basic, place) : basic;
+  return authorization === undefined ? first : get(url, { authorization }, place);
+}
+
+function get(url: string, headers: Record<string, string>, place: BlobPlace): Promise<Response> {
+  return fetch(url, {
+    headers,
+    ...(place.insecure ? { dispatcher: untrusting } : {}),
+    ...(place.signal ? { signal: place.signal } : {}),
+  });
+}
+
+interface Challenge {
+  readonly scheme: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** `Bearer realm="https://auth.example.com/token",service="registry"`. */
+function parseChallenge(header: string): Challenge {
+  const [scheme = ''] = header.split(' ', 1);
+  const pairs = [...header.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]);
+  return { scheme: scheme.toLowerCase(), parameters: Object.fromEntries(pairs) };
+}
+
+async function fetchToken(
+  { parameters }: Challenge,
+  path: string,
+  basic: string | undefined,
+  place: BlobPlace,
+): Promise<string | undefined> {
+  const realm = parameters['realm'];
+  if (realm === undefined || !URL.canParse(realm)) return undefined;
+  const url = new URL(realm);
+  // The credential is for the registry: never over plain HTTP where the registry has TLS.
+  if (url.protocol !== 'https:' && !place.insecure) return undefined;
+  if (parameters['service'] !== undefined) url.searchParams.set('service', parameters['service']);
+  url.searchParams.set('scope', `repository:${path}:pull`);
+  const response = await get(url.href, basic === undefined ? {} : { authorization: basic }, place);
+  if (!response.ok) return undefined;
+  const answer = (await response.json()) as { token?: string; access_token?: string };
+  const token = answer.token ?? answer.access_token;
+  return token === undefined ? undefined : `Bearer ${token}`;
+}
+
+/** The Basic authorization of containers-auth.json(5), by the longest path that is named. */
+async function readCredential(
+  authfile: string | undefined,
+  host: string,
+  path: string,
+): Promise<string | undefined> {
+  if (authfile === undefined) return undefined;
+  const text = await readFile(authfile, 'utf8').catch(() => '{}');
+  const { auths = {} } = JSON.parse(text) as { auths?: Record<string, { auth?: string }> };
+  const segments = `${host}/${path}`.split('/');
+  for (let length = segments.length; length > 0; length--) {
+    const auth = auths[segments.slice(0, length).join('/')]?.auth;
+    if (auth !== undefined) return `Basic ${auth}`;
+  }
+  return undefined;
+}
+
+async function readAtMost(response: Response, limit: number, url: string): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of response.body ?? []) {
+    length += piece.length;
+    if (length > limit)
+      throw new RegistryTrouble(
+        'other',
+        `${url} is longer than ${limit} bytes, the most that is read`,
+      );
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
