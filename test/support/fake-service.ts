@@ -1,13 +1,19 @@
+import type {
+  Components,
+  Install,
+  PlanAnswer,
+  Readiness,
+  Submitted,
+} from '../../src/api/answers.ts';
+import { renderLinks } from '../../src/api/links.ts';
+import { renderInstall } from '../../src/api/render-install.ts';
+import type { LinkedBuild, LinkedBuildPage, Service } from '../../src/api/service.ts';
 import type { Build } from '../../src/builds/build.ts';
 import type { BuildEvent } from '../../src/builds/event.ts';
 import type { Failure, Outcome, Reason } from '../../src/builds/failure.ts';
 import { failed, ok } from '../../src/builds/result.ts';
 import type { BuildQuery } from '../../src/engine/engine.ts';
 import type { CommitSha, ComponentName, Digest, Tag, TreeSha } from '../../src/plan/names.ts';
-import { renderLinks } from '../../src/api/links.ts';
-import { renderInstall } from '../../src/api/render-install.ts';
-import type { LinkedBuild, LinkedBuildPage, Service } from '../../src/api/service.ts';
-import type { Components, Install, PlanAnswer, Readiness, Submitted } from '../../src/api/answers.ts';
 
 const digest = `sha256:${'1'.repeat(64)}` as Digest;
 const commit = 'b3cbe872a3231dbf0c7d7cd59ae08329db9b22cc';
@@ -42,13 +48,47 @@ export const exampleBuild: Build = {
     },
   },
   steps: [
-    { id: 'prepare', kind: 'prepare', needs: [], weight: 3, state: 'succeeded', startedAt: '2026-11-23T10:00:01Z', finishedAt: '2026-11-23T10:00:04Z' },
-    { id: 'image/openshift-pipelines-controller', kind: 'image', needs: ['prepare'], weight: 30, state: 'succeeded', startedAt: '2026-11-23T10:00:04Z', finishedAt: '2026-11-23T10:01:00Z' },
-    { id: 'image/openshift-pipelines-webhook', kind: 'image', needs: ['prepare'], weight: 30, state: 'reused', startedAt: '2026-11-23T10:00:04Z', finishedAt: '2026-11-23T10:00:05Z' },
+    {
+      id: 'prepare',
+      kind: 'prepare',
+      needs: [],
+      weight: 3,
+      state: 'succeeded',
+      startedAt: '2026-11-23T10:00:01Z',
+      finishedAt: '2026-11-23T10:00:04Z',
+    },
+    {
+      id: 'image/openshift-pipelines-controller',
+      kind: 'image',
+      needs: ['prepare'],
+      weight: 30,
+      state: 'succeeded',
+      startedAt: '2026-11-23T10:00:04Z',
+      finishedAt: '2026-11-23T10:01:00Z',
+    },
+    {
+      id: 'image/openshift-pipelines-webhook',
+      kind: 'image',
+      needs: ['prepare'],
+      weight: 30,
+      state: 'reused',
+      startedAt: '2026-11-23T10:00:04Z',
+      finishedAt: '2026-11-23T10:00:05Z',
+    },
   ],
   images: [
-    { name: 'openshift-pipelines-controller', image: `${remote}/openshift-pipelines-controller:test-my-thing-72a32c`, digest, reused: false },
-    { name: 'openshift-pipelines-webhook', image: `${remote}/openshift-pipelines-webhook:test-my-thing-72a32c`, digest, reused: true },
+    {
+      name: 'openshift-pipelines-controller',
+      image: `${remote}/openshift-pipelines-controller:test-my-thing-72a32c`,
+      digest,
+      reused: false,
+    },
+    {
+      name: 'openshift-pipelines-webhook',
+      image: `${remote}/openshift-pipelines-webhook:test-my-thing-72a32c`,
+      digest,
+      reused: true,
+    },
   ],
   bundle: { image: `${remote}/openshift-pipelines-operator-bundle:test-my-thing-72a32c`, digest },
   index: { image: `${remote}/openshift-pipelines-operator-index:test-my-thing-72a32c`, digest },
@@ -63,8 +103,17 @@ export const exampleBuild: Build = {
       proof: 'Its key is made of this tree.',
     },
   ],
-  unpullable: [{ image: `${remote}/x@${digest}`, how: 'anonymously', remedy: 'Make the repository public.' }],
-  patches: [{ component: 'tektoncd/pipeline' as ComponentName, patch: '0001-x.patch', outcome: 'contained', by: 'tributary' }],
+  unpullable: [
+    { image: `${remote}/x@${digest}`, how: 'anonymously', remedy: 'Make the repository public.' },
+  ],
+  patches: [
+    {
+      component: 'tektoncd/pipeline' as ComponentName,
+      patch: '0001-x.patch',
+      outcome: 'contained',
+      by: 'tributary',
+    },
+  ],
   failure: null,
 };
 
@@ -91,7 +140,16 @@ export class FakeService implements Service {
     if (this.failures !== undefined) return { ok: false, failures: this.failures };
     this.bodies.push(body);
     this.requesters.push(requester);
-    const { tag, pipelinerun, state, attempt, release, queuePosition, components, failure: why } = this.build;
+    const {
+      tag,
+      pipelinerun,
+      state,
+      attempt,
+      release,
+      queuePosition,
+      components,
+      failure: why,
+    } = this.build;
     return ok({
       tag,
       pipelinerun,
@@ -123,7 +181,14 @@ export class FakeService implements Service {
       steps: [
         { id: 'image/a', kind: 'image', needs: [], weight: 30, key: 'a'.repeat(64), hit: true },
         { id: 'image/b', kind: 'image', needs: [], weight: 30, key: 'b'.repeat(64), hit: false },
-        { id: 'bundle', kind: 'bundle', needs: ['image/a', 'image/b'], weight: 3, key: null, hit: null },
+        {
+          id: 'bundle',
+          kind: 'bundle',
+          needs: ['image/a', 'image/b'],
+          weight: 3,
+          key: null,
+          hit: null,
+        },
       ],
     });
   }
@@ -137,14 +202,21 @@ export class FakeService implements Service {
     return ok({ builds: [this.build], next: null });
   }
 
-  async events(tag: string, after: string | undefined, signal: AbortSignal): Promise<Outcome<AsyncIterable<BuildEvent>>> {
+  async events(
+    tag: string,
+    after: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Outcome<AsyncIterable<BuildEvent>>> {
     if (tag !== this.build.tag) return failed(failure('build-not-found'));
     this.resumedAfter.push(after);
     const skipped = this.told.findIndex(({ id }) => id === after) + 1;
     return ok(this.tell(this.told.slice(skipped), signal));
   }
 
-  private async *tell(events: readonly BuildEvent[], signal: AbortSignal): AsyncGenerator<BuildEvent> {
+  private async *tell(
+    events: readonly BuildEvent[],
+    signal: AbortSignal,
+  ): AsyncGenerator<BuildEvent> {
     const aborted = new Promise<BuildEvent[]>((resolve) => {
       signal.addEventListener('abort', () => resolve([]), { once: true });
     });
@@ -180,7 +252,8 @@ export class FakeService implements Service {
 
   async cancel(tag: string): Promise<Outcome<LinkedBuild>> {
     this.cancelled.push(tag);
-    if (!['queued', 'running'].includes(this.build.state)) return failed(failure('already-finished'));
+    if (!['queued', 'running'].includes(this.build.state))
+      return failed(failure('already-finished'));
     this.build = { ...this.build, state: 'cancelled' };
     return ok(this.build);
   }
@@ -196,9 +269,27 @@ export class FakeService implements Service {
       product: 'demo',
       releases: [{ name: 'nightly', branch: 'main', version: '1.7.0', default: true }],
       components: [
-        { name: 'tektoncd/pipeline', aliases: [], images: ['openshift-pipelines-controller'], payload: true, tracks: { nightly: 'main' } },
-        { name: 'tektoncd/operator', aliases: [], images: ['openshift-pipelines-operator'], payload: true, tracks: {} },
-        { name: 'openshift-pipelines/pipelines-as-code', aliases: ['tektoncd/pipelines-as-code'], images: [], payload: true, tracks: {} },
+        {
+          name: 'tektoncd/pipeline',
+          aliases: [],
+          images: ['openshift-pipelines-controller'],
+          payload: true,
+          tracks: { nightly: 'main' },
+        },
+        {
+          name: 'tektoncd/operator',
+          aliases: [],
+          images: ['openshift-pipelines-operator'],
+          payload: true,
+          tracks: {},
+        },
+        {
+          name: 'openshift-pipelines/pipelines-as-code',
+          aliases: ['tektoncd/pipelines-as-code'],
+          images: [],
+          payload: true,
+          tracks: {},
+        },
       ],
       remotes: [{ name: 'demo', push: remote, default: true }],
       notify: [],
@@ -206,7 +297,10 @@ export class FakeService implements Service {
   }
 
   async readiness(): Promise<Readiness> {
-    return { ready: this.ready, checks: [{ name: 'state', ok: this.ready, detail: 'the state folder' }] };
+    return {
+      ready: this.ready,
+      checks: [{ name: 'state', ok: this.ready, detail: 'the state folder' }],
+    };
   }
 }
 
