@@ -60,7 +60,7 @@ const meanings: readonly (readonly [Trouble, RegExp])[] = [
   ],
   [
     'passing',
-    /refused|connection reset|timeout|timed out|deadline exceeded|\bEOF\b|broken pipe|too ?many ?requests|\b429\b|\b5\d\d\b|server misbehaving|temporary failure|no route to host|network is unreachable/i,
+    /refused|V1 container registry|connection reset|timeout|timed out|deadline exceeded|\bEOF\b|broken pipe|too ?many ?requests|\b429\b|\b5\d\d\b|server misbehaving|temporary failure|no route to host|network is unreachable/i,
   ],
 ];
 

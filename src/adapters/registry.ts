@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { type Digest, parseDigest } from '../plan/names.ts';
 import type { Registry, StoredManifest } from '../steps/step.ts';
 import { fetchBlob } from './blob.ts';
@@ -71,17 +71,11 @@ export async function createRegistry(
 const exactly = ['--preserve-digests', '--remove-signatures'];
 
 async function pullLayout(skopeo: Skopeo, from: string, folder: string): Promise<string> {
-  const args = [...skopeo.side('src', from), `docker://${checked(from)}`, 'oci:.'];
   await mkdir(folder, { recursive: true });
-  try {
-    return await skopeo.copy([...exactly, ...args], folder);
-  } catch (error) {
-    if (!(error instanceof RegistryTrouble) || error.trouble !== 'other') throw error;
-    // Docker's media types have no place in an OCI layout: such an image is converted, and its digest changes.
-    await rm(folder, { recursive: true });
-    await mkdir(folder);
-    return skopeo.copy(['--remove-signatures', '--format', 'oci', ...args], folder);
-  }
+  // Docker's media types have no place in an OCI layout: only such an image is converted, and its digest changes.
+  const format = ['--remove-signatures', '--format', 'oci'];
+  const names = [`docker://${checked(from)}`, 'oci:.'];
+  return skopeo.copy([...format, ...skopeo.side('src', from), ...names], folder);
 }
 
 async function canPull(skopeo: Skopeo, reference: string, authfile: string): Promise<boolean> {

@@ -35,12 +35,12 @@ export async function createSkopeo(
   const folder = await mkdtemp(join(options.folder, 'skopeo-'));
   const noCredentials = join(folder, 'no-credentials.json');
   await writeFile(noCredentials, '{}');
-  const env = await writeRegistriesConf(configuration, folder);
+  const mirrors = await writeRegistriesConf(configuration, folder);
   const signal = options.signal === undefined ? {} : { signal: options.signal };
 
   const command = async (args: readonly string[], cwd: string): Promise<Buffer> => {
     const inherit = [...networkVariables, 'XDG_RUNTIME_DIR', 'REGISTRY_AUTH_FILE'];
-    const result = await run('skopeo', args, { cwd, env, inherit, ...signal });
+    const result = await run('skopeo', [...mirrors, ...args], { cwd, inherit, ...signal });
     if (result.exitCode !== 0) throw RegistryTrouble.fromMessages(result.stderr);
     return result.stdout;
   };
@@ -77,16 +77,16 @@ export async function createSkopeo(
   };
 }
 
-/** Environment that makes skopeo and buildah go to the mirrors; its file is written into `folder`. */
+/** Global options that make skopeo and buildah go to the mirrors; their file is written into `folder`. */
 export async function writeRegistriesConf(
   configuration: ReachConfiguration,
   folder: string,
-): Promise<Record<string, string>> {
+): Promise<readonly string[]> {
   const text = registriesConf(configuration);
-  if (text === '') return {};
+  if (text === '') return [];
   const file = join(folder, 'registries.conf');
   await writeFile(file, text);
-  return { CONTAINERS_REGISTRIES_CONF: file };
+  return ['--registries-conf', file];
 }
 
 /** A reference that can be nothing but one: it becomes part of an argument. */
