@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Reason, reasons } from '../builds/failure.ts';
 
 /**
  * Everything that the service answers, as schemas: OpenAPI, `--json` of the CLI and clients come from
@@ -9,6 +10,11 @@ const list = <Item extends z.ZodType>(item: Item) => z.array(item).readonly();
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const time = z.iso.datetime().describe('RFC 3339, UTC.');
 
+const reason = z
+  .enum(Object.keys(reasons) as [Reason, ...Reason[]])
+  .describe('What kind of failure it is.')
+  .meta({ id: 'Reason' });
+
 export const BuildState = z
   .enum(['queued', 'running', 'succeeded', 'failed', 'cancelled', 'expired'])
   .describe('`expired`: the images are gone.')
@@ -16,13 +22,13 @@ export const BuildState = z
 
 export const Failure = z
   .object({
-    reason: z.string().describe('A name of the table of reasons, such as `merge-conflict`.'),
+    reason,
     detail: z.string().describe('What happened, to what.'),
     hint: z.string().describe('What to do next.'),
-    pointer: z.string().optional().describe('Where in the request: a JSON pointer (RFC 6901).'),
+    pointer: z.string().exactOptional().describe('Where in the request: a JSON pointer (RFC 6901).'),
     about: z
       .record(z.string(), z.union([z.string(), z.number(), list(z.string())]))
-      .optional()
+      .exactOptional()
       .describe('The component, patch, image, files … concerned.'),
   })
   .meta({ id: 'Failure' });
@@ -34,7 +40,7 @@ export const Problem = z
     status: z.number().int(),
     detail: z.string().describe('What happened, to what.'),
     instance: z.string().describe('The path that was asked for.'),
-    reason: z.string().describe('A name of the table of reasons, such as `bad-ref`.'),
+    reason,
     hint: z.string().describe('What to do next.'),
     problems: list(Failure).describe('Everything that is wrong, the first of them being told above.'),
   })
@@ -189,7 +195,7 @@ const buildFields = {
 };
 
 export const Build = z
-  .object({ ...buildFields, links: Links.optional().describe('Only where a service answers.') })
+  .object({ ...buildFields, links: Links.exactOptional().describe('Only where a service answers.') })
   .describe('A build: the same in HTTP and CLI.')
   .meta({ id: 'Build' });
 
@@ -213,7 +219,7 @@ export const Submitted = z
     queuePosition: buildFields.queuePosition,
     components: readings,
     failure: buildFields.failure,
-    links: Links.optional(),
+    links: Links.exactOptional(),
   })
   .describe('The answer to a request.')
   .meta({ id: 'Submitted' });

@@ -1,0 +1,85 @@
+import { userInfo } from 'node:os';
+import type { Submitted } from '../api/answers.ts';
+import type { Build } from '../builds/build.ts';
+import { demand, FailureError } from '../builds/failure.ts';
+import { assembleBody, type RequestFlags } from './assemble-body.ts';
+import type { CliContext, OpenedService } from './cli-io.ts';
+import { exitCodeOfBuild } from './exit-codes.ts';
+import { followBuild } from './follow-build.ts';
+import { renderFailures } from './print-failures.ts';
+import { styleOf } from './render/style.ts';
+import { renderSummary } from './render/summary.ts';
+
+/** `tributary build REF… --name N`: asks for a build and follows it to its end. */
+export async function build(
+  context: CliContext,
+  refs: readonly string[],
+  flags: RequestFlags & { readonly wait: boolean },
+): Promise<number> {
+  await using opened = await context.openService({ work: true });
+  if (!flags.wait && opened.kind === 'local') throw new FailureError(nobodyBuilds);
+  const body = await assembleBody(context, opened.service, refs, flags);
+  const submitted = demand(await opened.service.submit(body, requester(context)));
+  announce(context, submitted);
+  if (!flags.wait) {
+    if (context.globals.json) context.io.out(`${JSON.stringify(submitted)}\n`);
+    return exitCodeOfBuild(submitted);
+  }
+  // Somebody else's build is watched, never cancelled.
+  const onInterrupt = submitted.outcome === 'known' ? 'leave' : 'cancel';
+  return followToEnd(context, opened, submitted.tag, onInterrupt, true);
+}
+
+/** Follows a build, and ends with its summary (`--json`: the build); gives the exit code. */
+export async function followToEnd(
+  context: CliContext,
+  opened: OpenedService,
+  tag: string,
+  onInterrupt: 'cancel' | 'leave',
+  quiet: boolean,
+): Promise<number> {
+  const { io, globals } = context;
+  const ended = await followBuild(context, opened, tag, { onInterrupt, quiet: quiet && globals.json });
+  if (ended === undefined) {
+    if (!globals.json) io.err(`The build goes on; tributary status ${tag} --follow shows it again.\n`);
+    return 0;
+  }
+  await printBuild(context, opened, ended);
+  return exitCodeOfBuild(ended);
+}
+
+/** Prints a build: as JSON, or its summary with the commands to install it. */
+export async function printBuild(context: CliContext, { service }: OpenedService, build: Build): Promise<void> {
+  const { io, globals } = context;
+  if (globals.json) {
+    io.out(`${JSON.stringify(build)}\n`);
+    return;
+  }
+  const install = build.state === 'succeeded' ? await service.install(build.tag) : undefined;
+  io.out(`\n${renderSummary(build, install?.ok === true ? install.value : undefined, styleOf(io, globals))}`);
+}
+
+function announce({ io, globals }: CliContext, submitted: Submitted): void {
+  if (globals.json) return;
+  const style = styleOf(io, globals);
+  const { tag, pipelinerun, outcome } = submitted;
+  const known = { created: '', known: ', asked before', restarted: `, attempt ${submitted.attempt}` }[outcome];
+  io.out(`${style.bold(tag)}  ${pipelinerun}${known}\n`);
+  for (const [component, { ref, as, commit, why }] of Object.entries(submitted.components)) {
+    io.out(`  ${component}: ${ref} is ${commit.slice(0, 12)}, ${as}. ${why}\n`);
+  }
+  if (submitted.outcome === 'known' && submitted.failure !== null) {
+    io.err(renderFailures([submitted.failure], style));
+    io.err(`It failed before. To try again: tributary rerun ${tag}\n`);
+  }
+}
+
+function requester({ io }: CliContext): string {
+  return io.environment['USER'] || userInfo().username;
+}
+
+const nobodyBuilds = {
+  reason: 'bad-request',
+  detail: '--no-wait was given, but no service runs that would go on building.',
+  hint: 'Start one (tributary serve), name one with --server URL, or leave --no-wait out.',
+} as const;

@@ -1,0 +1,41 @@
+import { type Failure, FailureError } from '../builds/failure.ts';
+import { renderProblem } from '../api/problem.ts';
+import type { CliContext } from './cli-io.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { styleOf } from './render/style.ts';
+
+type Failures = readonly [Failure, ...Failure[]];
+
+/**
+ * Prints failures, two lines each (`--json`: one Problem on stdout), and gives the exit code. The
+ * one handler of the CLI: whatever a verb throws ends here.
+ */
+export function printError({ io, globals }: Pick<CliContext, 'io' | 'globals'>, error: unknown): number {
+  const failures = error instanceof FailureError ? error.failures : [bug(error)];
+  if (globals.json) io.out(`${JSON.stringify(renderProblem(failures as Failures, 'cli:'))}\n`);
+  else io.err(renderFailures(failures, styleOf(io, globals)));
+  return exitCodeOf(failures);
+}
+
+/** Failures for people. */
+export function renderFailures(failures: readonly Failure[], style: ReturnType<typeof styleOf>): string {
+  return failures
+    .map(({ detail, hint, about }) => {
+      const lists = Object.entries(about ?? {}).map(([key, value]) => `  ${key}: ${[value].flat().join(', ')}\n`);
+      return `${style.red('error:')} ${detail}\n${lists.join('')}  ${indent(hint)}\n`;
+    })
+    .join('');
+}
+
+function indent(text: string): string {
+  return text.trimEnd().replaceAll('\n', '\n  ');
+}
+
+function bug(error: unknown): Failure {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return {
+    reason: 'internal-error',
+    detail: `A bug in Tributary: ${text}`,
+    hint: 'Report it with these lines and the command that you typed.',
+  };
+}

@@ -1,0 +1,98 @@
+import type { Build, BuiltImage } from '../../builds/build.ts';
+import type { Install } from '../../api/answers.ts';
+import { renderFailures } from '../print-failures.ts';
+import { renderBetween } from './duration.ts';
+import type { Style } from './style.ts';
+import { renderTable } from './table.ts';
+
+/** What came of a build, for people; `install` where it succeeded. */
+export function renderSummary(build: Build, install: Install | undefined, style: Style): string {
+  return [
+    headline(build, style),
+    readings(build),
+    build.failure === null ? '' : failureOf(build, style),
+    build.state === 'succeeded' ? made(build) : '',
+    inclusion(build),
+    patches(build),
+    unpullable(build, style),
+    install === undefined ? '' : commands(install),
+  ]
+    .filter((part) => part !== '')
+    .join('\n');
+}
+
+function headline(build: Build, style: Style): string {
+  const color = build.state === 'succeeded' ? style.green : build.state === 'failed' ? style.red : style.yellow;
+  const time =
+    build.startedAt !== null && build.finishedAt !== null
+      ? ` in ${renderBetween(build.startedAt, build.finishedAt)}`
+      : '';
+  const queue = build.queuePosition === null ? '' : `, number ${build.queuePosition} in the queue`;
+  const again = build.attempt === 1 ? '' : `, attempt ${build.attempt}`;
+  return `${style.bold(build.tag)}  ${color(build.state)}${time}${queue}${again}  (${build.pipelinerun})\n`;
+}
+
+function readings(build: Build): string {
+  const rows = Object.entries(build.components).map(([component, reading]) => {
+    const base = reading.base === undefined ? '' : ` with ${reading.base.branch}`;
+    return [`  ${component}`, reading.ref, `${reading.as}${base}`, reading.commit.slice(0, 12)];
+  });
+  return rows.length === 0 ? '' : `Refs\n${renderTable(rows)}`;
+}
+
+function failureOf(build: Build, style: Style): string {
+  if (build.failure === null) return '';
+  const { failure } = build;
+  const where = failure.step === null ? '' : ` in ${failure.step}`;
+  const log = failure.step === null ? '' : `  Its log: tributary logs ${build.tag} ${failure.step}\n`;
+  return `Failed${where} (${failure.reason}; whose it is: ${failure.owner})\n${renderFailures([failure], style)}${log}`;
+}
+
+function made(build: Build): string {
+  const row = ({ name, image, digest, reused }: BuiltImage) => [
+    `  ${name}`,
+    reused ? 'reused' : 'built',
+    `${image}`,
+    digest ?? '',
+  ];
+  return `Images\n${renderTable(build.images.map(row))}${renderTable([
+    ['Bundle', build.bundle.image, build.bundle.digest ?? ''],
+    ['Index', build.index.image, build.index.digest ?? ''],
+  ])}`;
+}
+
+function inclusion(build: Build): string {
+  const rows = build.inclusion.map((place) => [
+    `  ${place.component}`,
+    place.place,
+    place.commit.slice(0, 12),
+    place.outcome === 'included' ? (place.requested ? 'included' : 'as pinned') : 'not from your ref',
+    place.proof,
+  ]);
+  return rows.length === 0 ? '' : `What is in the bundle\n${renderTable(rows)}`;
+}
+
+function patches(build: Build): string {
+  const rows = build.patches.map(({ component, patch, outcome, by }) => [
+    `  ${component}`,
+    patch,
+    outcome === 'applied' ? `applied by ${by === 'tributary' ? 'Tributary' : 'the Dockerfile'}` : outcome,
+  ]);
+  return rows.length === 0 ? '' : `Patches\n${renderTable(rows)}`;
+}
+
+function unpullable(build: Build, style: Style): string {
+  const rows = build.unpullable.map(({ image, how, remedy }) => `  ${image}: not ${how}. ${remedy}\n`);
+  return rows.length === 0 ? '' : `${style.yellow('A cluster could not pull')}\n${rows.join('')}`;
+}
+
+function commands(install: Install): string {
+  return [
+    'Install, upgrade, remove',
+    `  ${install.run}`,
+    `  ${install.upgrade}`,
+    `  ${install.cleanup}`,
+    `By OLM, and more: tributary install ${install.tag}`,
+    '',
+  ].join('\n');
+}
