@@ -86,8 +86,14 @@ export function openSqliteStore(file: string): BuildStore {
     },
     finishedBefore: (before) => statements.finishedBefore.all(before).map(readBuild),
     watch: (listener) => {
-      // Every commit of any process writes the log; it stays while this connection is open.
-      const watcher = watchFile(`${file}-wal`, { persistent: false }, () => listener());
+      let version = readVersion(database);
+      // Every commit of any process writes the log, which stays while this connection is open; the
+      // version changes only where it was another connection.
+      const watcher = watchFile(`${file}-wal`, { persistent: false }, () => {
+        if (!database.isOpen || version === readVersion(database)) return;
+        version = readVersion(database);
+        listener();
+      });
       watcher.on('error', () => {});
       return () => watcher.close();
     },
@@ -137,6 +143,10 @@ function prepareStatements(database: DatabaseSync) {
          AND (SELECT max(at) FROM events WHERE events.tag = builds.tag) < ?`,
     ),
   };
+}
+
+function readVersion(database: DatabaseSync): number {
+  return Number(database.prepare('PRAGMA data_version').get()?.['data_version']);
 }
 
 type Row = Record<string, unknown>;

@@ -13,6 +13,15 @@ interface Feed {
   readers: number;
 }
 
+/** A look at a feed. */
+export interface FeedReader extends Disposable {
+  readonly events: readonly BuildEvent[];
+  /** Whether nothing more comes (or there is no such build). */
+  isFinished(): boolean;
+  /** Waits for the next event, for `wake` of `watch` to be called, or for `signal`. */
+  changed(signal: AbortSignal, watch?: (wake: () => void) => () => void): Promise<void>;
+}
+
 /**
  * Lets any number of readers follow builds. The store is read once for each change however many
  * follow, and a reader pulls at its own pace from what all of them share: a slow one holds up nobody and nothing
@@ -34,42 +43,32 @@ export class Feeds {
   }
 
   /** All events after the one with id `after` (all where there is no such), then new ones until the build is finished. */
-  async *follow(
-    tag: Tag,
-    after: string | undefined,
-    signal: AbortSignal,
-  ): AsyncGenerator<BuildEvent> {
-    const feed = this.#open(tag);
-    try {
-      let next = after === undefined ? 0 : feed.events.findIndex((event) => event.id === after) + 1;
-      while (!signal.aborted) {
-        const event = feed.events[next];
-        if (event !== undefined) {
-          next += 1;
-          yield event;
-        } else if (feed.last === 0 || isFinished(feed.state)) {
-          return;
-        } else {
-          await changed(feed, signal);
-        }
+  async *follow(tag: Tag, after: string | undefined, signal: AbortSignal): AsyncGenerator<BuildEvent> {
+    using reader = this.read(tag);
+    let next = 0;
+    if (after !== undefined) next = reader.events.findIndex((event) => event.id === after) + 1;
+    while (!signal.aborted) {
+      const event = reader.events[next];
+      if (event !== undefined) {
+        next += 1;
+        yield event;
+      } else if (reader.isFinished()) {
+        return;
+      } else {
+        await reader.changed(signal);
       }
-    } finally {
-      this.#leave(tag, feed);
     }
   }
 
-  /** Waits until something happens to a build. `watch` adds a further reason to wake up. */
-  async changed(
-    tag: Tag,
-    signal: AbortSignal,
-    watch: (wake: () => void) => () => void,
-  ): Promise<void> {
+  /** The events of a build, growing until the reader is disposed of. */
+  read(tag: Tag): FeedReader {
     const feed = this.#open(tag);
-    try {
-      if (!isFinished(feed.state)) await changed(feed, signal, watch);
-    } finally {
-      this.#leave(tag, feed);
-    }
+    return {
+      events: feed.events,
+      isFinished: () => feed.events.length === 0 || isFinished(feed.state),
+      changed: (signal, watch) => changed(feed, signal, watch),
+      [Symbol.dispose]: () => this.#leave(tag, feed),
+    };
   }
 
   #open(tag: Tag): Feed {

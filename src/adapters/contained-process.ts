@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { ContainedProcess } from '../engine/local/start-unit.ts';
+import { networkVariables, startProcess } from './command.ts';
+import { contained, privilege } from './sandbox.ts';
+
+/**
+ * Starts a command whose processes all end with it, with `end`, or with this process, however that ends.
+ * `variables`: names of the environment variables that it may see besides the usual ones.
+ */
+export async function startContained(
+  command: readonly string[],
+  cwd: string,
+  variables: readonly string[] = [],
+): Promise<ContainedProcess> {
+  const line = contained(privilege(), command, { network: true });
+  const own = Object.keys(process.env).filter((name) => name.startsWith('TRIBUTARY_'));
+  const child = await startProcess(line.program, line.args, {
+    cwd,
+    env: line.env,
+    inherit: [...networkVariables, ...own, ...variables],
+    fd3: true,
+  });
+  const { stdout, stderr, fd3 } = child;
+  if (stdout === null || stderr === null || fd3 === null) throw new Error('a stream is missing');
+  return { stdout, stderr, fd3, exited: child.exited, end: () => endNamespace(child.pid, child.kill) };
+}
+
+/**
+ * Kills the first process of the PID namespace: the kernel then ends all others, and only when none is
+ * left does `unshare`, which waits for it, end too. Killing `unshare` first would not let us wait.
+ */
+function endNamespace(unshare: number, kill: (grace: number) => Promise<unknown>): void {
+  const first = childrenOf(unshare);
+  if (first.length === 0) void kill(0);
+  for (const pid of first) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // Gone between the look and the signal.
+    }
+  }
+}
+
+function childrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && parentOf(name) === parent)
+    .map(Number);
+}
+
+function parentOf(pid: string): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined;
+  }
+}

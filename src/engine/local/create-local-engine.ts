@@ -1,0 +1,189 @@
+import { rm } from 'node:fs/promises';
+import type { NewBuild } from '../../builds/build.ts';
+import { type Failure, type Outcome, reasons } from '../../builds/failure.ts';
+import { isFinished } from '../../builds/fold.ts';
+import { failed, ok } from '../../builds/result.ts';
+import { decideSubmission, type Existing } from '../../builds/submission.ts';
+import type { Build } from '../../builds/build.ts';
+import type { Tag } from '../../plan/names.ts';
+import type { Engine, Submission } from '../engine.ts';
+import { Feeds } from './feeds.ts';
+import { readStepLog } from './step-log.ts';
+import { isAlive, registerOwner } from './owner.ts';
+import type { BuildStore, StoredBuild } from './store.ts';
+import { sweep } from './sweep.ts';
+import { append, readStatus, settleCancelled, Worker, type WorkerOptions } from './worker.ts';
+
+export interface LocalEngineOptions
+  extends Pick<WorkerOptions, 'store' | 'state' | 'startUnit' | 'notify' | 'now' | 'report' | 'work'> {
+  readonly limits: {
+    readonly builds: number;
+    readonly steps: number;
+    /** Runs and logs of finished builds stay that long. */
+    readonly keepDays: number;
+  };
+  /** Removes a step's folder with all in it; default: as this user. */
+  readonly removeFolder?: (folder: string) => Promise<void>;
+}
+
+/**
+ * The engine of one machine: steps are child processes, the truth is the store. Several engines may share one
+ * state folder (a service and the CLI beside it): each build is run by one of them, and all see it.
+ */
+export function createLocalEngine(options: LocalEngineOptions): Engine {
+  const { store, state, now } = options;
+  const owner = registerOwner();
+  const closing = new AbortController();
+  const feeds = new Feeds(store);
+  const removeFolder =
+    options.removeFolder ?? ((folder) => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
+  const worker = new Worker({ ...options, owner, removeFolder, changed: (tag) => feeds.refresh(tag) });
+  const unwatch = store.watch(() => {
+    feeds.refresh();
+    worker.lookForCancelled();
+    worker.wake();
+  });
+  const clean = () => {
+    if (options.work === 'none') return Promise.resolve();
+    return sweep({ store, state, removeFolder, now, keepDays: options.limits.keepDays }).catch((error) =>
+      options.report('cannot remove old folders', error),
+    );
+  };
+  const swept = clean();
+  const sweeping = setInterval(() => void clean(), 60 * 60 * 1000).unref();
+  // What others left behind is taken only after this call: the caller has not even got its engine yet.
+  setImmediate(() => worker.wake());
+
+  function startAttempt(existing: StoredBuild, asked: NewBuild): void {
+    const attempt = existing.attempt + 1;
+    store.enqueue(asked, attempt);
+    append(store, { asked, attempt }, now, [{ kind: 'queued' }]);
+  }
+
+  function begin(tag: Tag): Build {
+    feeds.refresh(tag);
+    worker.adopt(tag);
+    return readStatus(store, demandBuild(store, tag));
+  }
+
+  return {
+    async submit(asked) {
+      const kind = store.atomically((): Submission['kind'] => {
+        const sameTag = store.find(asked.tag);
+        const decision = decideSubmission(
+          asked,
+          sameTag && describeExisting(store, sameTag),
+          describeExisting(store, store.findRun(asked.pipelinerun)),
+        );
+        if (decision === 'create') {
+          store.insert(asked);
+          store.enqueue(asked, 1);
+          append(store, { asked, attempt: 1 }, now, [{ kind: 'queued' }]);
+          return 'created';
+        }
+        if (decision === 'restart' && sameTag) {
+          startAttempt(sameTag, asked);
+          return 'restarted';
+        }
+        return decision === 'taken' ? 'taken' : 'known';
+      });
+      return kind === 'taken' ? { kind } : { kind, build: begin(asked.tag) };
+    },
+
+    async get(tag) {
+      const build = store.find(tag);
+      return build && readStatus(store, build);
+    },
+
+    async list(query) {
+      const { builds, next } = store.list(query);
+      return { builds: builds.map((build) => readStatus(store, build)), next };
+    },
+
+    events: (tag, after, signal) => feeds.follow(tag, after, AbortSignal.any([signal, closing.signal])),
+
+    async log(tag, step, follow, signal) {
+      const build = store.find(tag);
+      if (!build || !readStatus(store, build).steps.some(({ id }) => id === step)) return undefined;
+      return readStepLog({
+        ...{ state, tag, attempt: build.attempt, step, follow, feeds },
+        signal: AbortSignal.any([signal, closing.signal]),
+      });
+    },
+
+    async cancel(tag) {
+      const decision = store.atomically(() => {
+        const build = store.find(tag);
+        if (build === undefined) return notFound(tag);
+        if (isFinished(build.state)) return alreadyFinished(tag, build);
+        append(store, build, now, [{ kind: 'cancel-requested' }]);
+        // Nobody runs it: nobody else will say that it is over.
+        if (build.owner === null || !isAlive(build.owner)) settleCancelled(store, build, now);
+        return ok(build.owner);
+      });
+      feeds.refresh(tag);
+      if (!decision.ok) return decision;
+      await worker.cancel(tag);
+      for await (const _ of feeds.follow(tag, undefined, closing.signal));
+      const build = demandBuild(store, tag);
+      // It may have come to its end while it was asked to stop.
+      return build.state === 'cancelled' ? ok(readStatus(store, build)) : alreadyFinished(tag, build);
+    },
+
+    async rerun(tag, { rebuild }) {
+      const decision = store.atomically((): Outcome<null> => {
+        const build = store.find(tag);
+        if (build === undefined) return notFound(tag);
+        if (!isFinished(build.state)) return stillRunning(tag, build);
+        startAttempt(build, { ...build.asked, rebuild });
+        return ok(null);
+      });
+      return decision.ok ? ok(begin(tag)) : decision;
+    },
+
+    async close() {
+      clearInterval(sweeping);
+      await worker.close();
+      await swept;
+      unwatch();
+      closing.abort();
+      owner.release();
+    },
+  };
+}
+
+function describeExisting(store: BuildStore, build: StoredBuild): Existing;
+function describeExisting(store: BuildStore, build: StoredBuild | undefined): Existing | undefined;
+function describeExisting(store: BuildStore, build: StoredBuild | undefined): Existing | undefined {
+  return build && { lockDigest: build.asked.lockDigest, build: readStatus(store, build) };
+}
+
+function demandBuild(store: BuildStore, tag: Tag): StoredBuild {
+  const build = store.find(tag);
+  if (build === undefined) throw new Error(`build ${tag} is gone`);
+  return build;
+}
+
+function notFound(tag: Tag) {
+  return refuse('build-not-found', `There is no build ${tag}.`, 'List them: `tributary list`.');
+}
+
+function alreadyFinished(tag: Tag, build: StoredBuild) {
+  return refuse(
+    'already-finished',
+    `The build ${tag} is over: it is ${build.state}.`,
+    `To run it again: \`tributary rerun ${tag}\`.`,
+  );
+}
+
+function stillRunning(tag: Tag, build: StoredBuild) {
+  return refuse(
+    'still-running',
+    `The build ${tag} is ${build.state}.`,
+    `Wait for its end, or cancel it first: \`tributary cancel ${tag}\`.`,
+  );
+}
+
+function refuse(reason: keyof typeof reasons, detail: string, hint: string) {
+  return failed<Failure>({ reason, detail, hint });
+}

@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs';
+import type { PlannedStep } from '../../builds/event.ts';
+import type { Failure } from '../../builds/failure.ts';
+import type { Plan, Step } from '../../plan/plan.ts';
+import type { AttemptLog } from './attempt-log.ts';
+import { nextUnit } from './next-unit.ts';
+import { type RunUnitOptions, runUnit } from './run-unit.ts';
+import type { Slot, Slots } from './slots.ts';
+import { planFile } from './start-unit.ts';
+import { attemptFolders } from './state-folder.ts';
+import type { StoredBuild } from './store.ts';
+
+export interface RunAttemptOptions extends RunUnitOptions {
+  readonly state: string;
+  readonly slots: Slots;
+  /** Place among the builds that run: the oldest is served first. */
+  readonly order: number;
+}
+
+/**
+ * Runs one attempt of a build from wherever its events say that it is, to its verdict. Aborting
+ * `signal` ends its processes and leaves it without a verdict.
+ */
+export async function runAttempt(
+  build: StoredBuild,
+  log: AttemptLog,
+  options: RunAttemptOptions,
+): Promise<void> {
+  const plan = await preparePlan(build, log, options);
+  if (options.signal.aborted) return;
+  if (plan === undefined) {
+    log.tell(failedWith(log.failures));
+    return;
+  }
+  await runSteps(plan, build, log, options);
+  if (options.signal.aborted) return;
+  const others = plan.steps.filter((step) => step.kind !== 'report');
+  const skipped = others.filter((step) => !log.isOver(step.id));
+  if (skipped.length > 0) log.tell(...skipped.map(({ id }) => ({ kind: 'step-skipped', step: id }) as const));
+  await runReport(plan, build, log, options);
+  if (options.signal.aborted) return;
+  if (log.failures.length > 0) log.tell(failedWith(log.failures));
+  else if (skipped.length > 0) log.tell(failedWith([neverReady(skipped)]));
+  else log.tell({ kind: 'succeeded' });
+}
+
+/** The plan: read where `prepare` was done before, else made. Undefined where that failed (or was ended). */
+async function preparePlan(
+  build: StoredBuild,
+  log: AttemptLog,
+  options: RunAttemptOptions,
+): Promise<Plan | undefined> {
+  const folders = attemptFolders(options.state, build.asked.tag, build.attempt);
+  const file = planFile(folders.run);
+  const made = log.finished.has('prepare') ? readPlan(file) : undefined;
+  if (made !== undefined || log.failed.has('prepare')) return made;
+  // Made and lost (the folder was removed): made again, with the same outcome.
+  log.finished.delete('prepare');
+  const { lock, product, rebuild, tag } = build.asked;
+  const input = { kind: 'lock', lock, product } as const;
+  let plan: Plan | undefined;
+  await withSlot(options, async () => {
+    const unit = { tag, attempt: build.attempt, steps: ['prepare'] as [string], rebuild, input, folders };
+    await runUnit(unit, log, options, (message) => {
+      plan = readPlan(message.plan ?? file);
+      if (plan === undefined) return [{ kind: 'step-failed', step: 'prepare', failures: [unreadablePlan] }];
+      const planned = { kind: 'planned', steps: plan.steps.map(describeStep), patches: plan.patches } as const;
+      return [planned, { kind: 'step-finished', step: 'prepare', output: null }];
+    });
+  });
+  return plan;
+}
+
+async function runSteps(
+  plan: Plan,
+  build: StoredBuild,
+  log: AttemptLog,
+  options: RunAttemptOptions,
+): Promise<void> {
+  const running = new Map<string, Promise<void>>();
+  const groupOf = new Map(plan.steps.map((step) => [step.id, step.group]));
+  const begin = (steps: [string, ...string[]], slot: Slot) => {
+    const group = groupOf.get(steps[0]) ?? steps[0];
+    const work = runPlanned(plan, build, steps, log, options).finally(() => {
+      slot.release();
+      running.delete(group);
+    });
+    running.set(group, work);
+  };
+  const next = () => {
+    // After a failure what runs may finish, and nothing else begins.
+    if (log.failures.length > 0 || options.signal.aborted) return [];
+    return nextUnit(plan.steps, { done: log.finished, running: new Set(running.keys()) });
+  };
+  for (;;) {
+    if (next().length === 0) {
+      if (running.size === 0) return;
+      await Promise.race(running.values());
+      continue;
+    }
+    const waiting = new AbortController();
+    const slot = options.slots.acquire(options.order, AbortSignal.any([waiting.signal, options.signal]));
+    // Something that ends may fail the build, or make a more urgent step ready.
+    const got = await Promise.race([slot, ...running.values()]);
+    if (got === undefined) waiting.abort();
+    const held = await slot;
+    const [first, ...rest] = next();
+    if (held !== undefined && first !== undefined) begin([first, ...rest], held);
+    else held?.release();
+  }
+}
+
+function runPlanned(
+  plan: Plan,
+  build: StoredBuild,
+  steps: [string, ...string[]],
+  log: AttemptLog,
+  options: RunAttemptOptions,
+): Promise<void> {
+  const { tag, rebuild } = build.asked;
+  const folders = attemptFolders(options.state, tag, build.attempt);
+  const input = {
+    kind: 'plan',
+    file: planFile(folders.run),
+    outputs: Object.fromEntries(log.outputs),
+  } as const;
+  return runUnit({ tag, attempt: build.attempt, steps, rebuild, input, folders }, log, options);
+}
+
+/** The report is made of whatever came out, a failure too. */
+async function runReport(
+  plan: Plan,
+  build: StoredBuild,
+  log: AttemptLog,
+  options: RunAttemptOptions,
+): Promise<void> {
+  const report = plan.steps.find((step) => step.kind === 'report');
+  if (report === undefined || log.isOver(report.id)) return;
+  await withSlot(options, () => runPlanned(plan, build, [report.id], log, options));
+}
+
+async function withSlot(options: RunAttemptOptions, work: () => Promise<void>): Promise<void> {
+  const slot = await options.slots.acquire(options.order, options.signal);
+  if (slot === undefined) return;
+  try {
+    await work();
+  } finally {
+    slot.release();
+  }
+}
+
+function describeStep({ id, kind, needs, weight }: Step): PlannedStep {
+  return { id, kind, needs: needs.length > 0 ? needs : ['prepare'], weight };
+}
+
+function failedWith(failures: readonly Failure[]) {
+  return { kind: 'failed', failures } as const;
+}
+
+const unreadablePlan: Failure = {
+  reason: 'internal-error',
+  detail: 'The plan that `prepare` wrote cannot be read.',
+  hint: 'Look for lack of disk space in the state folder, then run the build again.',
+};
+
+function neverReady(steps: readonly Step[]): Failure {
+  return {
+    reason: 'internal-error',
+    detail: `The plan never lets these steps begin: ${steps.map((step) => step.id).join(', ')}.`,
+    hint: 'This is a bug in Tributary: please report it with the plan.',
+  };
+}
+
+/** The plan as `prepare` wrote it: our own file, so its types are trusted. */
+function readPlan(file: string): Plan | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Plan;
+  } catch {
+    return undefined;
+  }
+}

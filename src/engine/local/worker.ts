@@ -1,0 +1,170 @@
+import { foldBuild, isFinished } from '../../builds/fold.ts';
+import type { Build } from '../../builds/build.ts';
+import type { BuildChange } from '../../builds/event.ts';
+import type { Tag } from '../../plan/names.ts';
+import { AttemptLog } from './attempt-log.ts';
+import { isAlive, type Owner } from './owner.ts';
+import { runAttempt } from './run-attempt.ts';
+import { Slots } from './slots.ts';
+import { temporaryFolder } from './state-folder.ts';
+import type { BuildStore, StoredBuild } from './store.ts';
+import type { StartUnit } from './unit.ts';
+
+export interface WorkerOptions {
+  readonly store: BuildStore;
+  readonly state: string;
+  readonly owner: Owner;
+  readonly limits: { readonly builds: number; readonly steps: number };
+  /** `all`: whatever nobody runs; `own`: only what was {@link Worker.adopt}ed; `none`: nothing. */
+  readonly work: 'all' | 'own' | 'none';
+  readonly startUnit: StartUnit;
+  readonly removeFolder: (folder: string) => Promise<void>;
+  readonly notify: (build: Build, targets: readonly string[], moment: 'started' | 'finished') => void;
+  readonly now: () => Date;
+  readonly report: (text: string, error?: unknown) => void;
+  /** A build's events were added to. */
+  readonly changed: (tag: Tag) => void;
+}
+
+interface Running {
+  readonly build: StoredBuild;
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** Takes builds from the queue and runs them: first those that a dead process left behind, then in order. */
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #slots: Slots;
+  readonly #running = new Map<Tag, Running>();
+  readonly #own = new Set<Tag>();
+  readonly #clock: NodeJS.Timeout;
+  #taken = 0;
+  #closed = false;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#slots = new Slots(options.limits.steps);
+    // A process that dies says nothing: what it leaves behind has to be looked for.
+    this.#clock = setInterval(() => this.wake(), 2000).unref();
+  }
+
+  /** A build that this engine was asked for. */
+  adopt(tag: Tag): void {
+    this.#own.add(tag);
+    this.wake();
+  }
+
+  /** Takes as many builds as may run now. */
+  wake(): void {
+    if (this.#closed || this.#options.work === 'none') return;
+    for (let build = this.#take(); build !== undefined; build = this.#take()) this.#begin(build);
+  }
+
+  /** Ends the processes of builds whose cancelling was asked for in another process. */
+  lookForCancelled(): void {
+    const { store } = this.#options;
+    for (const [tag, { build, stop }] of this.#running) {
+      const asked = store
+        .events(tag, 0)
+        .some(({ event }) => event.kind === 'cancel-requested' && event.attempt === build.attempt);
+      if (asked) stop.abort();
+    }
+  }
+
+  /** Ends the processes of a build that this worker runs; settles when none is left and the build is cancelled. */
+  async cancel(tag: Tag): Promise<void> {
+    const running = this.#running.get(tag);
+    running?.stop.abort();
+    await running?.done;
+  }
+
+  /** Ends all processes without a verdict. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#clock);
+    const running = [...this.#running.values()];
+    for (const { stop } of running) stop.abort();
+    await Promise.all(running.map(({ done }) => done));
+  }
+
+  #take(): StoredBuild | undefined {
+    const { store, owner, limits, work, now, changed, notify } = this.#options;
+    const taken = store.atomically(() => {
+      const open = store.open();
+      const isFree = (build: StoredBuild) => build.owner === null || !isAlive(build.owner);
+      const busy = open.filter((build) => build.state === 'running' && !isFree(build));
+      if (busy.length >= limits.builds) return undefined;
+      const mine = (build: StoredBuild) => work === 'all' || this.#own.has(build.asked.tag);
+      const build = open.find((candidate) => isFree(candidate) && mine(candidate));
+      if (build === undefined) return undefined;
+      store.setOwner(build.asked.tag, owner.id);
+      if (build.state === 'queued') append(store, build, now, [{ kind: 'started' }]);
+      return build;
+    });
+    if (taken === undefined) return undefined;
+    changed(taken.asked.tag);
+    if (taken.state === 'queued') notify(readStatus(store, taken), taken.asked.notify, 'started');
+    return taken;
+  }
+
+  #begin(build: StoredBuild): void {
+    const stop = new AbortController();
+    this.#taken += 1;
+    const done = this.#run(build, stop.signal, this.#taken).finally(() => {
+      this.#running.delete(build.asked.tag);
+      this.wake();
+    });
+    this.#running.set(build.asked.tag, { build, stop, done });
+  }
+
+  async #run(build: StoredBuild, signal: AbortSignal, order: number): Promise<void> {
+    const { store, state, owner, now, changed, report, notify } = this.#options;
+    const { tag } = build.asked;
+    try {
+      const log = new AttemptLog(store, { tag, attempt: build.attempt }, now, changed);
+      if (!log.cancelRequested) {
+        const temporary = temporaryFolder(state, owner.id);
+        await runAttempt(build, log, { ...this.#options, temporary, slots: this.#slots, signal, order });
+      }
+      settleCancelled(store, build, now);
+      changed(tag);
+      const status = readStatus(store, build);
+      if (isFinished(status.state)) notify(status, build.asked.notify, 'finished');
+      else store.setOwner(tag, null);
+    } catch (error) {
+      // The store does not answer, or a bug: the build stays open, and a later start goes on with it.
+      report(`build ${tag} was interrupted`, error);
+    }
+  }
+}
+
+/** Writes the end of a build whose cancelling was asked for, once none of its processes is left. */
+export function settleCancelled(store: BuildStore, build: StoredBuild, now: () => Date): void {
+  store.atomically(() => {
+    const events = store.events(build.asked.tag, 0).map(({ event }) => event);
+    const status = foldBuild(build.asked, events);
+    const asked = events.some((event) => event.kind === 'cancel-requested' && event.attempt === build.attempt);
+    if (!asked || isFinished(status.state) || status.attempt !== build.attempt) return;
+    const left = status.steps.filter(({ state }) => state === 'waiting' || state === 'running');
+    const skipped = left.map(({ id }) => ({ kind: 'step-skipped', step: id }) as const);
+    append(store, build, now, [...skipped, { kind: 'cancelled' }]);
+  });
+}
+
+/** The status of a build from the store's events. */
+export function readStatus(store: BuildStore, build: StoredBuild): Build {
+  const events = store.events(build.asked.tag, 0).map(({ event }) => event);
+  return foldBuild(build.asked, events, build.queuePosition);
+}
+
+/** Appends changes that carry no number. */
+export function append(
+  store: BuildStore,
+  build: Pick<StoredBuild, 'asked' | 'attempt'>,
+  now: () => Date,
+  changes: readonly BuildChange[],
+): void {
+  const numbered = changes.map((change) => ({ change, sequence: 0 }));
+  store.append(build.asked.tag, build.attempt, now().toISOString(), numbered);
+}
