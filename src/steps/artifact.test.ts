@@ -32,7 +32,9 @@ test('gives the same content the same digest', async () => {
 });
 
 test('knows no artifact where there is none', async () => {
-  expect(await readArtifact(new MemoryRegistry(), await temporaryFolder(), reference)).toBeUndefined();
+  expect(
+    await readArtifact(new MemoryRegistry(), await temporaryFolder(), reference),
+  ).toBeUndefined();
 });
 
 test('carries no files at all', async () => {

@@ -62,9 +62,15 @@ test.for<[string, TarEntry[]]>([
   ['a name that leads out', [file('../evil')]],
   ['an absolute name', [file('/etc/passwd')]],
   ['a name that leads out on the way', [file('a/../../evil')]],
-  ['a file below a link', [{ header: { name: 'a', size: 0, type: 'symlink', linkname: '/etc' } }, file('a/passwd')]],
+  [
+    'a file below a link',
+    [{ header: { name: 'a', size: 0, type: 'symlink', linkname: '/etc' } }, file('a/passwd')],
+  ],
   ['a device', [{ header: { name: 'null', size: 0, type: 'character-device' } }]],
-  ['a hard link to nothing', [{ header: { name: 'a', size: 0, type: 'link', linkname: '/etc/passwd' } }]],
+  [
+    'a hard link to nothing',
+    [{ header: { name: 'a', size: 0, type: 'link', linkname: '/etc/passwd' } }],
+  ],
   ['too many entries', Array.from({ length: 1001 }, (_, index) => file(`f${index}`))],
 ])('does not trust %s', async ([, entries]) => {
   const unpacked = await unpackTree(Buffer.from(await packTar(entries)), limits);

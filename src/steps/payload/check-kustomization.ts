@@ -1,0 +1,85 @@
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import type { Failure, Outcome } from '../../builds/failure.ts';
+import { failed, ok } from '../../builds/result.ts';
+import { type FileTree, readText, resolvePath, subtree } from '../../plan/file-tree.ts';
+import type { ComponentName } from '../../plan/names.ts';
+
+/**
+ * Refuses what kustomize would fetch or run (remote bases, Helm charts), here and in every folder that is
+ * reached: said clearly, instead of a time-out in a namespace without network.
+ */
+export function checkKustomization(
+  component: ComponentName,
+  tree: FileTree,
+  path: string,
+): Outcome<null> {
+  const failures: Failure[] = [];
+  const seen = new Set<string>();
+  const pending = [path];
+  for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
+    const resolved = resolvePath(tree, folder);
+    if (resolved === undefined || seen.has(resolved)) continue;
+    seen.add(resolved);
+    const found = readKustomization(tree, resolved);
+    if (found === undefined) {
+      failures.push(bad(component, folder, 'it has no kustomization.yaml'));
+      continue;
+    }
+    for (const why of forbidden(found)) failures.push(bad(component, folder, why));
+    for (const base of bases(found)) {
+      const inner = resolvePath(tree, `${resolved}/${base}`);
+      if (inner === undefined || !exists(tree, inner)) {
+        failures.push(bad(component, folder, `it names ${base}, which is not in the component`));
+      } else if (!tree.has(inner)) pending.push(inner);
+    }
+  }
+  const [first, ...rest] = failures;
+  return first === undefined ? ok(null) : failed(first, ...rest);
+}
+
+const names = z.array(z.string()).nullish();
+const Kustomization = z.looseObject({ resources: names, bases: names, components: names });
+type Kustomization = z.infer<typeof Kustomization>;
+
+const fileNames = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'];
+
+function readKustomization(tree: FileTree, folder: string): Kustomization | undefined {
+  for (const name of fileNames) {
+    const text = readText(tree, folder === '' ? name : `${folder}/${name}`);
+    if (text === undefined) continue;
+    const document = parseDocument(text, { uniqueKeys: false, logLevel: 'silent' });
+    // What is not YAML, or a bomb of aliases, kustomize refuses with words of its own.
+    if (document.errors.length > 0) return {};
+    try {
+      return Kustomization.safeParse(document.toJS({ maxAliasCount: 100 })).data ?? {};
+    } catch (error) {
+      if (error instanceof ReferenceError || error instanceof RangeError) return {};
+      throw error;
+    }
+  }
+  return undefined;
+}
+
+function forbidden(kustomization: Kustomization): string[] {
+  return ['helmCharts', 'helmChartInflationGenerator', 'helmGlobals']
+    .filter((field) => field in kustomization)
+    .map((field) => `it uses Helm (${field})`);
+}
+
+function bases({ resources, bases, components }: Kustomization): string[] {
+  return [...(resources ?? []), ...(bases ?? []), ...(components ?? [])];
+}
+
+function exists(tree: FileTree, path: string): boolean {
+  return path === '' || tree.has(path) || subtree(tree, path).size > 0;
+}
+
+function bad(component: ComponentName, folder: string, why: string): Failure {
+  return {
+    reason: 'bad-payload',
+    detail: `The kustomization ${folder} of ${component} cannot be built: ${why}.`,
+    hint: 'Remote bases, plugins and Helm are not supported: take the files into the component, or use `render: command`.',
+    about: { component, folder },
+  };
+}
