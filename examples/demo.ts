@@ -154,11 +154,7 @@ function startTime(pid: number): string | undefined {
 }
 
 function title(text: string): void {
-  print(
-    `\n\u001b[1m${text}\u001b[0m`.replace(/\u001b\[\d+m/g, (code) =>
-      process.stdout.isTTY ? code : '',
-    ),
-  );
+  print(process.stdout.isTTY ? `\n\u001b[1m${text}\u001b[0m` : `\n${text}`);
 }
 
 function print(text: string): void {

@@ -51,7 +51,12 @@ export async function startGitServer(folder: string, port = 0): Promise<GitServe
   };
 }
 
-function serve(root: string, request: IncomingMessage, response: ServerResponse, signal: AbortSignal): void {
+function serve(
+  root: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  signal: AbortSignal,
+): void {
   const path = repositoryPath(root, request.url ?? '/');
   if (path === undefined) {
     request.resume();
@@ -94,17 +99,23 @@ function writeHead(response: ServerResponse, head: string): void {
   response.statusCode = 200;
   for (const line of head.split('\r\n')) {
     const [name = '', ...value] = line.split(': ');
-    if (name.toLowerCase() === 'status') response.statusCode = Number.parseInt(value.join(': '), 10);
+    if (name.toLowerCase() === 'status')
+      response.statusCode = Number.parseInt(value.join(': '), 10);
     else response.appendHeader(name, value.join(': '));
   }
 }
 
 /** `/owner/repo/info/refs` → `/owner/repo.git/info/refs`; undefined where there is no such repository. */
 function repositoryPath(root: string, url: string): string | undefined {
-  const match = /^\/([A-Za-z0-9][\w.-]*)\/([\w][\w.-]*?)(?:\.git)?(\/(?:info\/refs|git-upload-pack|git-receive-pack|HEAD|objects\/[\w/.-]+))(?:\?|$)/.exec(url);
+  const match =
+    /^\/([A-Za-z0-9][\w.-]*)\/([\w][\w.-]*?)(?:\.git)?(\/(?:info\/refs|git-upload-pack|git-receive-pack|HEAD|objects\/[\w/.-]+))(?:\?|$)/.exec(
+      url,
+    );
   if (match === null || url.includes('..')) return undefined;
   const [, owner = '', repository = '', rest = ''] = match;
-  return existsSync(join(root, owner, `${repository}.git`)) ? `/${owner}/${repository}.git${rest}` : undefined;
+  return existsSync(join(root, owner, `${repository}.git`))
+    ? `/${owner}/${repository}.git${rest}`
+    : undefined;
 }
 
 function environment(root: string, path: string, request: IncomingMessage): Record<string, string> {
@@ -137,7 +148,9 @@ function environment(root: string, path: string, request: IncomingMessage): Reco
     GIT_CONFIG_VALUE_1: 'true',
     GIT_CONFIG_KEY_2: 'uploadpack.allowAnySHA1InWant',
     GIT_CONFIG_VALUE_2: 'true',
-    ...Object.fromEntries(Object.entries(optional).filter((entry): entry is [string, string] => entry[1] !== undefined)),
+    ...Object.fromEntries(
+      Object.entries(optional).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    ),
   };
 }
 
@@ -149,6 +162,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   } else {
     const server = await startGitServer(folder, Number(port));
     process.stdout.write(`Serving ${folder} at ${server.url}\n`);
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void server.close());
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.once(signal, () => void server.close());
   }
 }

@@ -19,21 +19,39 @@ export function makeRepositories(folder: string): void {
   for (const [alias, name] of Object.entries(mirrored)) {
     mkdirSync(dirname(join(next, alias)), { recursive: true });
     // A repository that has moved: both names lead to the same one.
-    new BareRepository(join(next, `${alias}.git`)).git(['fetch', '--quiet', join(next, `${name}.git`), '+refs/*:refs/*']);
+    new BareRepository(join(next, `${alias}.git`)).git([
+      'fetch',
+      '--quiet',
+      join(next, `${name}.git`),
+      '+refs/*:refs/*',
+    ]);
   }
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(dirname(resolve(folder)), { recursive: true });
   renameSync(next, folder);
 }
 
-function makeRepository(folder: string, history: History, others: ReadonlyMap<string, BareRepository>): BareRepository {
+function makeRepository(
+  folder: string,
+  history: History,
+  others: ReadonlyMap<string, BareRepository>,
+): BareRepository {
   const repository = new BareRepository(join(folder, `${history.name}.git`));
   const author = { name: 'Upstream Author', email: 'author@example.com' };
-  const at = (hour: number): Signature => ({ ...author, date: new Date(Date.UTC(2026, 0, 5, 9 + hour)).toISOString() });
+  const at = (hour: number): Signature => ({
+    ...author,
+    date: new Date(Date.UTC(2026, 0, 5, 9 + hour)).toISOString(),
+  });
   const pin = (files: FileSet): FileSet => pinCommits(files, others);
 
   if (history.forkOf !== undefined) {
-    repository.git(['fetch', '--quiet', join(folder, `${history.forkOf}.git`), '+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']);
+    repository.git([
+      'fetch',
+      '--quiet',
+      join(folder, `${history.forkOf}.git`),
+      '+refs/heads/*:refs/heads/*',
+      '+refs/tags/*:refs/tags/*',
+    ]);
   } else {
     // The newest commit is the folder on disk; the earlier ones are what it was before each change.
     let files = readFileSet(join(demo, history.folder));
@@ -57,10 +75,14 @@ function makeRepository(folder: string, history: History, others: ReadonlyMap<st
     repository.setRefs(refs);
     for (const { branch, from, commits } of history.branches ?? []) {
       let tip = repository.resolve(from);
-      let state = states.toReversed()[history.commits.findIndex(({ tag }) => tag === from)] ?? new Map();
+      let state =
+        states.toReversed()[history.commits.findIndex(({ tag }) => tag === from)] ?? new Map();
       commits.forEach((commit, index) => {
         state = redo(state, commit);
-        tip = repository.importCommits([{ files: pin(state), message: commit.subject, by: at(24 * 30 + index), parent: tip }])[0] ?? '';
+        tip =
+          repository.importCommits([
+            { files: pin(state), message: commit.subject, by: at(24 * 30 + index), parent: tip },
+          ])[0] ?? '';
         if (commit.tag !== undefined) repository.setRefs({ [`refs/tags/${commit.tag}`]: tip });
       });
       repository.setRefs({ [`refs/heads/${branch}`]: tip });
@@ -71,14 +93,22 @@ function makeRepository(folder: string, history: History, others: ReadonlyMap<st
   }
   for (const { number, from, base, patches } of pullRequests(history.name)) {
     const head = applyPatches(repository, from, patches);
-    const merge = repository.merge(repository.resolve(base), head, { ...author, date: '2026-03-01T00:00:00.000Z' });
-    repository.setRefs({ [`refs/pull/${number}/head`]: head, ...(merge === undefined ? {} : { [`refs/pull/${number}/merge`]: merge }) });
+    const merge = repository.merge(repository.resolve(base), head, {
+      ...author,
+      date: '2026-03-01T00:00:00.000Z',
+    });
+    repository.setRefs({
+      [`refs/pull/${number}/head`]: head,
+      ...(merge === undefined ? {} : { [`refs/pull/${number}/merge`]: merge }),
+    });
   }
   return repository;
 }
 
 function applyPatches(repository: BareRepository, from: string, folder: string): string {
-  const patches = readdirSync(join(demo, folder)).filter((name) => name.endsWith('.patch')).sort();
+  const patches = readdirSync(join(demo, folder))
+    .filter((name) => name.endsWith('.patch'))
+    .sort();
   if (patches.length === 0) throw new Error(`${folder} holds no patch.`);
   return patches.reduce(
     (parent, name) => repository.applyPatch(parent, readFileSync(join(demo, folder, name), 'utf8')),
@@ -92,7 +122,8 @@ function pinCommits(files: FileSet, others: ReadonlyMap<string, BareRepository>)
   if (file === undefined) return files;
   const content = file.content.replace(/<(\S+) (\S+)>/g, (_, name: string, ref: string) => {
     const repository = others.get(name);
-    if (repository === undefined) throw new Error(`upstream_sources.yaml names ${name}, which is not made yet.`);
+    if (repository === undefined)
+      throw new Error(`upstream_sources.yaml names ${name}, which is not made yet.`);
     return repository.resolve(ref);
   });
   return new Map(files).set('upstream_sources.yaml', { ...file, content });

@@ -15,7 +15,11 @@ export type History =
       /** main, oldest first; each says what it changed. */
       readonly commits: readonly Commit[];
       /** Branches that left main at a tag. */
-      readonly branches?: readonly { readonly branch: string; readonly from: string; readonly commits: readonly Commit[] }[];
+      readonly branches?: readonly {
+        readonly branch: string;
+        readonly from: string;
+        readonly commits: readonly Commit[];
+      }[];
     }
   | { readonly name: string; readonly forkOf: string };
 
@@ -35,7 +39,11 @@ export const histories: readonly History[] = [
     folder: 'upstream/pipeline',
     commits: [
       { subject: 'Start Tekton Pipelines', tag: 'v0.67.0' },
-      { subject: 'Tell which commit a program was built from', tag: 'v0.68.0', adds: ['pkg/revision/revision_test.go'] },
+      {
+        subject: 'Tell which commit a program was built from',
+        tag: 'v0.68.0',
+        adds: ['pkg/revision/revision_test.go'],
+      },
       { subject: 'Deploy settings as a list', adds: ['config/config-list.yaml'] },
       {
         subject: 'Test the greeting of the controller',
@@ -48,7 +56,9 @@ export const histories: readonly History[] = [
         subject: 'Say what cannot be resolved',
         edits: {
           'cmd/resolvers/main.go': [['"unknown resolver"', '"no resolver "+resolver']],
-          'config/config-defaults.yaml': [['default-timeout-minutes: "30"', 'default-timeout-minutes: "60"']],
+          'config/config-defaults.yaml': [
+            ['default-timeout-minutes: "30"', 'default-timeout-minutes: "60"'],
+          ],
         },
       },
     ],
@@ -60,7 +70,11 @@ export const histories: readonly History[] = [
           {
             subject: 'Greet with the name of the release',
             tag: 'v0.68.1',
-            edits: { [controllerGreeting]: [['Hello from the controller of', 'Hello from the 0.68 controller of']] },
+            edits: {
+              [controllerGreeting]: [
+                ['Hello from the controller of', 'Hello from the 0.68 controller of'],
+              ],
+            },
           },
         ],
       },
@@ -73,47 +87,127 @@ export const histories: readonly History[] = [
     commits: [
       { subject: 'Start Tekton Triggers', tag: 'v0.29.0' },
       { subject: 'Test the sink', tag: 'v0.30.0', adds: ['cmd/eventlistenersink/main_test.go'] },
-      { subject: 'Say that triggers are ready', tag: 'v0.31.0', edits: { 'cmd/controller/main.go': [['"Triggers."', '"Triggers are ready."']] } },
+      {
+        subject: 'Say that triggers are ready',
+        tag: 'v0.31.0',
+        edits: { 'cmd/controller/main.go': [['"Triggers."', '"Triggers are ready."']] },
+      },
       { subject: 'Keep a place for debugging', adds: ['config/development/debug.yaml'] },
     ],
-    branches: [{ branch: 'release-v0.30.x', from: 'v0.30.0', commits: [{ subject: 'Release 0.30', tag: 'v0.30.1', edits: { 'README.md': [['(demo)', '(demo, 0.30)']] } }] }],
+    branches: [
+      {
+        branch: 'release-v0.30.x',
+        from: 'v0.30.0',
+        commits: [
+          {
+            subject: 'Release 0.30',
+            tag: 'v0.30.1',
+            edits: { 'README.md': [['(demo)', '(demo, 0.30)']] },
+          },
+        ],
+      },
+    ],
   },
   {
     name: 'openshift-pipelines/pipelines-as-code',
     folder: 'upstream/pipelines-as-code',
     commits: [
       { subject: 'Start Pipelines as Code', tag: 'v0.40.0' },
-      { subject: 'Test how events are met', tag: 'v0.41.0', adds: ['cmd/pipelines-as-code-controller/react_test.go'] },
-      { subject: 'Say how to make a release', edits: { 'README.md': [['It has a release script.', '`hack/release.sh` prints its release.']] } },
+      {
+        subject: 'Test how events are met',
+        tag: 'v0.41.0',
+        adds: ['cmd/pipelines-as-code-controller/react_test.go'],
+      },
+      {
+        subject: 'Say how to make a release',
+        edits: {
+          'README.md': [['It has a release script.', '`hack/release.sh` prints its release.']],
+        },
+      },
     ],
-    branches: [{ branch: 'release-v0.40.x', from: 'v0.40.0', commits: [{ subject: 'Release 0.40', tag: 'v0.40.1', edits: { 'README.md': [['(demo)', '(demo, 0.40)']] } }] }],
+    branches: [
+      {
+        branch: 'release-v0.40.x',
+        from: 'v0.40.0',
+        commits: [
+          {
+            subject: 'Release 0.40',
+            tag: 'v0.40.1',
+            edits: { 'README.md': [['(demo)', '(demo, 0.40)']] },
+          },
+        ],
+      },
+    ],
   },
   {
     name: 'tektoncd/operator',
     folder: 'upstream/operator',
     commits: [
       { subject: 'Start the Tekton Operator', tag: 'v0.78.0' },
-      { subject: 'Install add-ons', tag: 'v0.79.0', adds: ['cmd/openshift/operator/kodata/tekton-addon'] },
+      {
+        subject: 'Install add-ons',
+        tag: 'v0.79.0',
+        adds: ['cmd/openshift/operator/kodata/tekton-addon'],
+      },
       {
         subject: 'Ship Pipelines 0.69, Triggers 0.31 and Pipelines as Code 0.41',
         tag: 'v0.80.0',
         moves: [
-          ['cmd/openshift/operator/kodata/tekton-pipeline/0.68.0', 'cmd/openshift/operator/kodata/tekton-pipeline/0.69.0'],
-          ['cmd/openshift/operator/kodata/tekton-trigger/0.30.0', 'cmd/openshift/operator/kodata/tekton-trigger/0.31.0'],
-          ['cmd/openshift/operator/kodata/pipelines-as-code/0.40.0', 'cmd/openshift/operator/kodata/pipelines-as-code/0.41.0'],
+          [
+            'cmd/openshift/operator/kodata/tekton-pipeline/0.68.0',
+            'cmd/openshift/operator/kodata/tekton-pipeline/0.69.0',
+          ],
+          [
+            'cmd/openshift/operator/kodata/tekton-trigger/0.30.0',
+            'cmd/openshift/operator/kodata/tekton-trigger/0.31.0',
+          ],
+          [
+            'cmd/openshift/operator/kodata/pipelines-as-code/0.40.0',
+            'cmd/openshift/operator/kodata/pipelines-as-code/0.41.0',
+          ],
         ],
         edits: {
           VERSION: [['1.6.0', '1.7.0']],
-          'hack/bundle.sh': [['latest,pipelines-1.6', 'latest,pipelines-1.7'], ['PREVIOUS_VERSION:-1.5.0', 'PREVIOUS_VERSION:-1.6.0']],
-          'components.yaml': [['0.68.0', '0.69.0'], ['0.30.0', '0.31.0'], ['0.40.0', '0.41.0']],
-          'cmd/openshift/operator/kodata/tekton-pipeline/0.69.0/00-pipelines.yaml': [['v0.68.0', 'v0.69.0']],
-          'cmd/openshift/operator/kodata/tekton-trigger/0.31.0/00-triggers.yaml': [['v0.30.0', 'v0.31.0']],
-          'cmd/openshift/operator/kodata/pipelines-as-code/0.41.0/release.yaml': [['v0.40.0', 'v0.41.0']],
+          'hack/bundle.sh': [
+            ['latest,pipelines-1.6', 'latest,pipelines-1.7'],
+            ['PREVIOUS_VERSION:-1.5.0', 'PREVIOUS_VERSION:-1.6.0'],
+          ],
+          'components.yaml': [
+            ['0.68.0', '0.69.0'],
+            ['0.30.0', '0.31.0'],
+            ['0.40.0', '0.41.0'],
+          ],
+          'cmd/openshift/operator/kodata/tekton-pipeline/0.69.0/00-pipelines.yaml': [
+            ['v0.68.0', 'v0.69.0'],
+          ],
+          'cmd/openshift/operator/kodata/tekton-trigger/0.31.0/00-triggers.yaml': [
+            ['v0.30.0', 'v0.31.0'],
+          ],
+          'cmd/openshift/operator/kodata/pipelines-as-code/0.41.0/release.yaml': [
+            ['v0.40.0', 'v0.41.0'],
+          ],
         },
       },
-      { subject: 'Say where the bundle comes from', edits: { 'README.md': [['the OLM bundle |', 'the OLM bundle, generated into `bundle/` |']] } },
+      {
+        subject: 'Say where the bundle comes from',
+        edits: {
+          'README.md': [['the OLM bundle |', 'the OLM bundle, generated into `bundle/` |']],
+        },
+      },
     ],
-    branches: [{ branch: 'release-v0.79.x', from: 'v0.79.0', commits: [{ subject: 'Release 0.79', tag: 'v0.79.1', edits: { 'README.md': [['(demo)', '(demo, 0.79)']] } }] }],
+    branches: [
+      {
+        branch: 'release-v0.79.x',
+        from: 'v0.79.0',
+        commits: [
+          {
+            subject: 'Release 0.79',
+            tag: 'v0.79.1',
+            edits: { 'README.md': [['(demo)', '(demo, 0.79)']] },
+          },
+        ],
+      },
+    ],
   },
   { name: 'vdemeester/tektoncd-operator', forkOf: 'tektoncd/operator' },
   {
@@ -125,15 +219,33 @@ export const histories: readonly History[] = [
         subject: 'Begin 1.7',
         tag: '1.7.0',
         edits: {
-          'distgit/containers/openshift-pipelines-operator-bundle/manifests/openshift-pipelines-operator-rh.clusterserviceversion.yaml': [
-            ['1.6.0', '1.7.0'],
-            ['replaces: openshift-pipelines-operator-rh.v1.5.0', 'replaces: openshift-pipelines-operator-rh.v1.6.0'],
+          'distgit/containers/openshift-pipelines-operator-bundle/manifests/openshift-pipelines-operator-rh.clusterserviceversion.yaml':
+            [
+              ['1.6.0', '1.7.0'],
+              [
+                'replaces: openshift-pipelines-operator-rh.v1.5.0',
+                'replaces: openshift-pipelines-operator-rh.v1.6.0',
+              ],
+            ],
+          'distgit/containers/openshift-pipelines-operator-bundle/metadata/annotations.yaml': [
+            ['latest,pipelines-1.6', 'latest,pipelines-1.7'],
           ],
-          'distgit/containers/openshift-pipelines-operator-bundle/metadata/annotations.yaml': [['latest,pipelines-1.6', 'latest,pipelines-1.7']],
-          'distgit/containers/openshift-pipelines-operator-bundle/Dockerfile': [['latest,pipelines-1.6', 'latest,pipelines-1.7']],
+          'distgit/containers/openshift-pipelines-operator-bundle/Dockerfile': [
+            ['latest,pipelines-1.6', 'latest,pipelines-1.7'],
+          ],
         },
       },
-      { subject: 'Say how the pins move', edits: { 'upstream_sources.yaml': [['# `make sources` fetches it.', '# `make sources/upgrade` moves the commits to the heads of their branches.']] } },
+      {
+        subject: 'Say how the pins move',
+        edits: {
+          'upstream_sources.yaml': [
+            [
+              '# `make sources` fetches it.',
+              '# `make sources/upgrade` moves the commits to the heads of their branches.',
+            ],
+          ],
+        },
+      },
     ],
     branches: [
       {
@@ -144,13 +256,31 @@ export const histories: readonly History[] = [
             subject: 'Track the release branches of upstream',
             edits: {
               'upstream_sources.yaml': [
-                ['branch: main\n    commit: \'<tektoncd/pipeline main~1>', 'branch: release-v0.68.x\n    commit: \'<tektoncd/pipeline release-v0.68.x>'],
-                ['branch: main\n    commit: \'<tektoncd/triggers main>', 'branch: release-v0.30.x\n    commit: \'<tektoncd/triggers release-v0.30.x>'],
-                ['branch: main\n    commit: "<openshift-pipelines/pipelines-as-code main>', 'branch: release-v0.40.x\n    commit: "<openshift-pipelines/pipelines-as-code release-v0.40.x>'],
-                ['branch: main\n    commit: \'<tektoncd/operator main>', 'branch: release-v0.79.x\n    commit: \'<tektoncd/operator release-v0.79.x>'],
+                [
+                  "branch: main\n    commit: '<tektoncd/pipeline main~1>",
+                  "branch: release-v0.68.x\n    commit: '<tektoncd/pipeline release-v0.68.x>",
+                ],
+                [
+                  "branch: main\n    commit: '<tektoncd/triggers main>",
+                  "branch: release-v0.30.x\n    commit: '<tektoncd/triggers release-v0.30.x>",
+                ],
+                [
+                  'branch: main\n    commit: "<openshift-pipelines/pipelines-as-code main>',
+                  'branch: release-v0.40.x\n    commit: "<openshift-pipelines/pipelines-as-code release-v0.40.x>',
+                ],
+                [
+                  "branch: main\n    commit: '<tektoncd/operator main>",
+                  "branch: release-v0.79.x\n    commit: '<tektoncd/operator release-v0.79.x>",
+                ],
               ],
-              'distgit/containers/openshift-pipelines-operator-bundle/metadata/annotations.yaml': [['latest,pipelines-1.6', 'pipelines-1.6'], ['default.v1: latest', 'default.v1: pipelines-1.6']],
-              'distgit/containers/openshift-pipelines-operator-bundle/Dockerfile': [['latest,pipelines-1.6', 'pipelines-1.6'], ['default.v1=latest', 'default.v1=pipelines-1.6']],
+              'distgit/containers/openshift-pipelines-operator-bundle/metadata/annotations.yaml': [
+                ['latest,pipelines-1.6', 'pipelines-1.6'],
+                ['default.v1: latest', 'default.v1: pipelines-1.6'],
+              ],
+              'distgit/containers/openshift-pipelines-operator-bundle/Dockerfile': [
+                ['latest,pipelines-1.6', 'pipelines-1.6'],
+                ['default.v1=latest', 'default.v1=pipelines-1.6'],
+              ],
             },
           },
         ],
@@ -190,10 +320,21 @@ const branches: readonly (Patched & { readonly repository: string; readonly bran
     from: 'v0.69.0',
     patches: 'branches/tektoncd-pipeline-4636',
   },
-  { repository: 'vdemeester/tektoncd-operator', branch: 'shiny', from: 'v0.80.0', patches: 'branches/tektoncd-operator-shiny' },
+  {
+    repository: 'vdemeester/tektoncd-operator',
+    branch: 'shiny',
+    from: 'v0.80.0',
+    patches: 'branches/tektoncd-operator-shiny',
+  },
 ];
 
-const pull = (repository: string, number: number, from: string, base = 'main', merges = true): PullRequest => ({
+const pull = (
+  repository: string,
+  number: number,
+  from: string,
+  base = 'main',
+  merges = true,
+): PullRequest => ({
   repository,
   number,
   from,

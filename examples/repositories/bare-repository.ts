@@ -25,23 +25,41 @@ export class BareRepository {
   }
 
   /** Writes commits of whole file sets, each on its parent (a SHA, or an earlier one of this list by index). */
-  importCommits(commits: readonly { files: FileSet; message: string; by: Signature; parent?: string | number }[]): string[] {
+  importCommits(
+    commits: readonly {
+      files: FileSet;
+      message: string;
+      by: Signature;
+      parent?: string | number;
+    }[],
+  ): string[] {
     const stream = commits.map(({ files, message, by, parent }, index) => {
-      const from = typeof parent === 'number' ? `from :${parent + 1}\n` : parent === undefined ? '' : `from ${parent}\n`;
+      const from =
+        typeof parent === 'number'
+          ? `from :${parent + 1}\n`
+          : parent === undefined
+            ? ''
+            : `from ${parent}\n`;
       const content = [...files].map(
-        ([path, file]) => `M ${file.executable ? '100755' : '100644'} inline ${path}\n${data(file.content)}`,
+        ([path, file]) =>
+          `M ${file.executable ? '100755' : '100644'} inline ${path}\n${data(file.content)}`,
       );
       const who = `${by.name} <${by.email}> ${Date.parse(by.date) / 1000} +0000`;
       return `commit refs/import/${index}\nmark :${index + 1}\nauthor ${who}\ncommitter ${who}\n${data(`${message}\n`)}${from}deleteall\n${content.join('')}get-mark :${index + 1}\n`;
     });
-    const refs = commits.map((_, index) => `reset refs/import/${index}\nfrom 0000000000000000000000000000000000000000\n\n`);
-    const output = this.git(['fast-import', '--quiet', '--cat-blob-fd=1'], { input: stream.join('') + refs.join('') });
+    const refs = commits.map(
+      (_, index) => `reset refs/import/${index}\nfrom 0000000000000000000000000000000000000000\n\n`,
+    );
+    const output = this.git(['fast-import', '--quiet', '--cat-blob-fd=1'], {
+      input: stream.join('') + refs.join(''),
+    });
     return output.split('\n');
   }
 
   /** The commit that a patch (as `git format-patch` writes it) makes of another. */
   applyPatch(parent: string, patch: string): string {
-    const header = (name: string): string => new RegExp(`^${name}: (.*(?:\\n .*)*)`, 'm').exec(patch)?.[1]?.replaceAll('\n', '') ?? '';
+    const header = (name: string): string =>
+      new RegExp(`^${name}: (.*(?:\\n .*)*)`, 'm').exec(patch)?.[1]?.replaceAll('\n', '') ?? '';
     const [, name = '', email = ''] = /^(.*) <(.*)>$/.exec(header('From')) ?? [];
     const subject = header('Subject').replace(/^\[PATCH[^\]]*\] /, '');
     const body = /\n\n([\s\S]*?)^(?:---$|diff --git )/m.exec(patch)?.[1]?.trim() ?? '';
@@ -61,7 +79,11 @@ export class BareRepository {
 
   /** The merge commit of a head into a base, or undefined where they conflict. */
   merge(base: string, head: string, by: Signature): string | undefined {
-    const result = spawnSync('git', ['merge-tree', '--write-tree', base, head], { cwd: this.folder, encoding: 'utf8', env: bareEnvironment() });
+    const result = spawnSync('git', ['merge-tree', '--write-tree', base, head], {
+      cwd: this.folder,
+      encoding: 'utf8',
+      env: bareEnvironment(),
+    });
     if (result.status === 1) return undefined;
     if (result.status !== 0) throw new Error(`git merge-tree: ${result.stderr}`);
     return this.commitTree(result.stdout.trim(), [base, head], `Merge ${head} into ${base}`, by);
@@ -77,7 +99,12 @@ export class BareRepository {
     return this.git(['rev-parse', '--verify', '--quiet', `${name}^{commit}`]);
   }
 
-  private commitTree(tree: string, parents: readonly string[], message: string, by: Signature): string {
+  private commitTree(
+    tree: string,
+    parents: readonly string[],
+    message: string,
+    by: Signature,
+  ): string {
     const environment = {
       GIT_AUTHOR_NAME: by.name,
       GIT_AUTHOR_EMAIL: by.email,
@@ -86,10 +113,16 @@ export class BareRepository {
       GIT_COMMITTER_EMAIL: by.email,
       GIT_COMMITTER_DATE: by.date,
     };
-    return this.git(['commit-tree', tree, ...parents.flatMap((parent) => ['-p', parent]), '-m', message], { environment });
+    return this.git(
+      ['commit-tree', tree, ...parents.flatMap((parent) => ['-p', parent]), '-m', message],
+      { environment },
+    );
   }
 
-  git(args: readonly string[], options: { input?: string; environment?: Readonly<Record<string, string>> } = {}): string {
+  git(
+    args: readonly string[],
+    options: { input?: string; environment?: Readonly<Record<string, string>> } = {},
+  ): string {
     return execFileSync('git', args, {
       cwd: this.folder,
       encoding: 'utf8',
@@ -102,7 +135,14 @@ export class BareRepository {
 
 /** What git may know of this machine: nothing that could change a commit. */
 function bareEnvironment(): Record<string, string> {
-  return { PATH: process.env['PATH'] ?? '', GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null', GIT_CEILING_DIRECTORIES: '/', LC_ALL: 'C', TZ: 'UTC' };
+  return {
+    PATH: process.env['PATH'] ?? '',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_CONFIG_SYSTEM: '/dev/null',
+    GIT_CEILING_DIRECTORIES: '/',
+    LC_ALL: 'C',
+    TZ: 'UTC',
+  };
 }
 
 function data(text: string): string {

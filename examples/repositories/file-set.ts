@@ -2,7 +2,10 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The files of a commit: path → content, and whether they may be run. */
-export type FileSet = ReadonlyMap<string, { readonly content: string; readonly executable: boolean }>;
+export type FileSet = ReadonlyMap<
+  string,
+  { readonly content: string; readonly executable: boolean }
+>;
 
 /** What one commit changes. Texts are replaced everywhere in their file, in the order given. */
 export interface Change {
@@ -38,7 +41,8 @@ export function undo(files: FileSet, change: Change): FileSet {
   const adds = change.adds ?? [];
   const kept = new Map([...files].filter(([path]) => !adds.some((added) => isWithin(path, added))));
   const edits = Object.entries(change.edits ?? {}).map(
-    ([path, pairs]) => [path, pairs.map(([before, after]) => [after, before] as const).reverse()] as const,
+    ([path, pairs]) =>
+      [path, pairs.map(([before, after]) => [after, before] as const).reverse()] as const,
   );
   const moves = (change.moves ?? []).map(([before, after]) => [after, before] as const);
   return rename(edit(kept, Object.fromEntries(edits)), moves);
