@@ -1,0 +1,4 @@
+import { makeLocalRig } from '../../../test/support/scripted-engine.ts';
+import { engineContract } from '../engine.contract.ts';
+
+engineContract('local', () => makeLocalRig());

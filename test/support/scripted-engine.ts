@@ -1,0 +1,155 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startContained } from '../../src/adapters/contained-process.ts';
+import { openSqliteStore } from '../../src/adapters/sqlite-store.ts';
+import type { Behavior, EngineRig, ScriptedStep } from '../../src/engine/engine.contract.ts';
+import {
+  createLocalEngine,
+  type LocalEngineOptions,
+} from '../../src/engine/local/create-local-engine.ts';
+import { createStartUnit } from '../../src/engine/local/start-unit.ts';
+
+const program = fileURLToPath(new URL('scripted-step.sh', import.meta.url));
+
+/** The local engine over real, small processes that do as they are told. */
+export interface LocalRig extends EngineRig {
+  readonly folder: string;
+  readonly state: string;
+  /** A further engine on the same state folder, as a second process would have. */
+  another(options?: Partial<LocalEngineOptions>): Promise<{ engine: LocalRig['engine']; close(): Promise<void> }>;
+}
+
+/** Makes a local engine in a new folder. `stepMinutes`: how long a step may take. */
+export async function makeLocalRig(
+  options: Partial<LocalEngineOptions> & { readonly stepMinutes?: number } = {},
+): Promise<LocalRig> {
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-engine-'));
+  const rig = await openLocalRig(folder, options);
+  return {
+    ...rig,
+    async close() {
+      await rig.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The same in a folder that exists already, which stays. */
+export async function openLocalRig(
+  folder: string,
+  options: Partial<LocalEngineOptions> & { readonly stepMinutes?: number } = {},
+): Promise<LocalRig> {
+  const state = join(folder, 'state');
+  const scripts = join(folder, 'scripts');
+  await mkdir(state, { recursive: true });
+  const another = async (more: Partial<LocalEngineOptions> = {}) => {
+    const store = openSqliteStore(join(state, 'tributary.sqlite'));
+    const engine = createLocalEngine({
+      ...{ store, state, work: 'all', now: () => new Date(), notify: () => {} },
+      startUnit: createStartUnit({
+        startContained,
+        command: ['sh', program, scripts],
+        configuration: join(folder, 'config.yaml'),
+        stepMinutes: options.stepMinutes ?? 1,
+      }),
+      report: (text, error) => {
+        throw new Error(text, { cause: error });
+      },
+      ...{ ...options, ...more },
+      limits: { builds: 2, steps: 2, keepDays: 14, ...options.limits, ...more.limits },
+    });
+    const close = async () => {
+      await engine.close();
+      store.close();
+    };
+    return { engine, close };
+  };
+  const { engine, close } = await another();
+  return {
+    ...{ folder, state, engine, close, another },
+    script: (name, steps, prepare = 'finish') => writeScripts(join(scripts, name), steps, prepare),
+    release: async (name) => writeFile(join(scripts, name, 'released'), ''),
+    starts: async (name, step) => {
+      const file = join(scripts, name, `${step.replaceAll('/', '~')}.starts`);
+      return (await readFile(file, 'utf8').catch(() => '')).length;
+    },
+    processes: () => countProcesses(scripts),
+  };
+}
+
+async function writeScripts(
+  folder: string,
+  steps: readonly ScriptedStep[],
+  prepare: Behavior,
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await rm(join(folder, 'released'), { force: true });
+  const report: ScriptedStep = { id: 'report', needs: steps.map(({ id }) => id) };
+  const all = steps.some(({ id }) => id === 'report') ? steps : [...steps, report];
+  const plan = {
+    patches: [],
+    steps: all.map(({ id, needs = [], group = id, weight = 1 }) => ({
+      ...{ id, needs, group, weight, kind: id.split('/')[0], key: null },
+    })),
+  };
+  await writeFile(join(folder, 'plan.json'), JSON.stringify(plan));
+  for (const step of [...all, { id: 'prepare', does: prepare }]) {
+    const file = join(folder, `${step.id.replaceAll('/', '~')}.sh`);
+    await writeFile(file, renderScript(folder, step));
+  }
+}
+
+function renderScript(folder: string, step: ScriptedStep): string {
+  const lines = (step.logs ?? []).map((line) => `printf '%s\\n' '${line}'`);
+  if (step.id === 'prepare') lines.push(`cp '${folder}/plan.json' "$plan"`);
+  return [...lines, renderBehavior(folder, step), ''].join('\n');
+}
+
+function renderBehavior(folder: string, { id, does = 'finish' }: ScriptedStep): string {
+  const finish = (reused: boolean) => tell({ kind: 'step-finished', step: id, output: outputOf(id, reused) });
+  const fail = (reason: string) =>
+    `${tell({ kind: 'step-failed', step: id, failures: [{ reason, detail: 'It failed.', hint: 'Mend it.' }] })}\nexit 3`;
+  switch (does) {
+    case 'finish':
+      return finish(false);
+    case 'reuse':
+      return finish(true);
+    case 'fail':
+      return fail('image-build-failed');
+    case 'fail-infrastructure':
+      return fail('registry-unavailable');
+    case 'crash':
+      return 'exit 7';
+    case 'wait':
+      // A process below the step's own must end with it too.
+      return `tail -f '${folder}/plan.json' >/dev/null & while [ ! -e '${folder}/released' ]; do sleep 0.02; done\nkill $!\necho released\n${finish(false)}`;
+    default:
+      return does satisfies never;
+  }
+}
+
+function tell(message: object): string {
+  return `tell '${JSON.stringify(message)}'`;
+}
+
+function outputOf(id: string, reused: boolean): object | null {
+  const kind = id.split('/')[0] ?? '';
+  const digest = `sha256:${'d'.repeat(64)}`;
+  if (kind === 'prepare') return null;
+  if (kind === 'report') return { kind, digest };
+  if (kind === 'verify') return { kind, inclusion: [], unpullable: [] };
+  return { kind, key: 'a'.repeat(64), reused, digest, image: `127.0.0.1:5000/demo/x@${digest}` };
+}
+
+/** Processes whose command line names the scripts of a rig. */
+async function countProcesses(scripts: string): Promise<number> {
+  let count = 0;
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (command.includes(scripts)) count += 1;
+  }
+  return count;
+}
