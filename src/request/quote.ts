@@ -10,8 +10,7 @@ export function quote(text: string, limit = 100): string {
  * separators, bidirectional marks, zero-width and other format characters, unassigned ones, and
  * fillers that render as nothing.
  */
-export const invisible =
-  /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\u{115f}\u{1160}\u{3164}\u{ffa0}\u{034f}\u{fe00}-\u{fe0f}]/gu;
+export const invisible = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 function escaped(character: string): string {
   return `\\u{${character.codePointAt(0)?.toString(16)}}`;

@@ -186,20 +186,23 @@ function readPointer(
 
 /** What follows `#` or `@`; bare digits are a pull request only after `#`. */
 function readName(text: string, repository: Repository, digitsArePull: boolean): Reading<Ref> {
+  const digits = digitsArePull && isDigits(text);
+  if (digits) return pullRequest(text, 'auto', pullSpaceOf(repository.host), repository);
+  const [, full, space, number, part] =
+    /^(refs\/)?(pull|merge-requests)\/([^/]*)(?:\/(.*))?$/.exec(text) ?? [];
+  if (number === undefined) return readPlainName(text, repository);
+  // A full ref is taken at its word; a short one means what the host calls a pull request.
+  const explicit = full !== undefined || space === 'merge-requests';
+  const where = explicit ? (space as PullSpace) : pullSpaceOf(repository.host);
+  return readPart(part ?? (full === undefined ? 'auto' : undefined), number, where, repository);
+}
+
+function readPlainName(text: string, repository: Repository): Reading<Ref> {
   if (text === 'HEAD') return ok({ kind: 'default-branch', repository });
-  const usual = pullSpaceOf(repository.host);
-  if (digitsArePull && isDigits(text)) return pullRequest(text, 'auto', usual, repository);
-  const pull = /^(refs\/)?(pull|merge-requests)\/([^/]*)(?:\/(.*))?$/.exec(text);
-  if (pull !== null) {
-    const [, full, space, number = '', part] = pull;
-    const where = full !== undefined || space === 'merge-requests' ? (space as PullSpace) : usual;
-    return readPart(part ?? (full === undefined ? 'auto' : undefined), number, where, repository);
-  }
   const sha = parseCommitSha(text.toLowerCase());
   if (sha !== undefined) return ok({ kind: 'commit', repository, sha });
-  const full = /^refs\/(heads|tags)\/(.*)$/.exec(text);
-  if (full !== null)
-    return named(full[1] === 'heads' ? 'branch' : 'tag', full[2] ?? '', repository);
+  const [, kind, name] = /^refs\/(heads|tags)\/(.*)$/.exec(text) ?? [];
+  if (name !== undefined) return named(kind === 'heads' ? 'branch' : 'tag', name, repository);
   return named(text.startsWith('refs/') ? 'full-ref' : 'name', text, repository);
 }
 

@@ -1,0 +1,168 @@
+import type { Failure, Outcome } from '../builds/failure.ts';
+import { ok } from '../builds/result.ts';
+import type { PatchPolicy } from '../plan/lock.ts';
+import type { ComponentName } from '../plan/names.ts';
+import type { Product } from '../product/product.ts';
+import { didYouMean } from './nearest.ts';
+import type { BuildRequest, Wish } from './parse-request.ts';
+import { quote } from './quote.ts';
+import { pointerTo } from './shape-problems.ts';
+
+/** Configured names that a request may use: remote (which one is the default) and notify targets. */
+export interface KnownNames {
+  readonly remotes: Readonly<Record<string, { readonly default: boolean }>>;
+  readonly notify: Readonly<Record<string, unknown>>;
+}
+
+/** A request whose every name is known, by canonical names and with defaults filled in. */
+export interface CheckedRequest {
+  readonly name: string;
+  readonly components: Readonly<Record<ComponentName, Wish>>;
+  readonly patches: Readonly<Record<ComponentName, PatchPolicy>>;
+  readonly notify: readonly string[];
+  readonly rebuild: boolean;
+  readonly release: string;
+  readonly remote: string;
+  readonly product?: Wish;
+}
+
+/** Looks up every name of a request; all unknown ones are told at once, each with the nearest known. */
+export function checkRequest(
+  request: BuildRequest,
+  product: Product,
+  known: KnownNames,
+): Outcome<CheckedRequest> {
+  const failures: Failure[] = [];
+  const components = canonicalNames('components', request.components, product, failures);
+  const patches = canonicalNames('patches', request.patches, product, failures);
+  for (const name of unpatched(patches, product)) failures.push(withoutPatches(name));
+  const release = request.release ?? defaultOf(product.releases);
+  const remote = request.remote ?? defaultOf(known.remotes);
+  checkName('unknown-release', ['release'], release, Object.keys(product.releases), failures);
+  checkName('unknown-remote', ['remote'], remote, Object.keys(known.remotes), failures);
+  request.notify.forEach((target) => {
+    checkName('unknown-notify-target', ['notify'], target, Object.keys(known.notify), failures);
+  });
+  const [first, ...rest] = failures;
+  if (first !== undefined) return { ok: false, failures: [first, ...rest] };
+  const { name, notify, rebuild, product: wish } = request;
+  const checked = { name, components, patches, notify: [...notify].sort(), rebuild };
+  return ok({
+    ...checked,
+    release: release ?? '',
+    remote: remote ?? '',
+    ...(wish && { product: wish }),
+  });
+}
+
+/** The component that a name or alias means, without regard to case. */
+export function findComponent(name: string, product: Product): ComponentName | undefined {
+  const wanted = name.toLowerCase();
+  const components = Object.entries(product.components) as [
+    ComponentName,
+    Product['components'][ComponentName],
+  ][];
+  const own = components.find(([component]) => component.toLowerCase() === wanted);
+  const alias = components.find(([, { aliases }]) =>
+    aliases.some((other) => other.toLowerCase() === wanted),
+  );
+  return (own ?? alias)?.[0];
+}
+
+/** Every name and alias of the product's components. */
+export function componentNames(product: Product): string[] {
+  return Object.entries(product.components).flatMap(([name, { aliases }]) => [name, ...aliases]);
+}
+
+function canonicalNames<Value>(
+  key: 'components' | 'patches',
+  values: Readonly<Record<string, Value>>,
+  product: Product,
+  failures: Failure[],
+): Record<ComponentName, Value> {
+  const found = new Map<ComponentName, { readonly written: string; readonly value: Value }>();
+  for (const [written, value] of Object.entries(values)) {
+    const name = findComponent(written, product);
+    const other = name === undefined ? undefined : found.get(name);
+    if (name === undefined) failures.push(unknownComponent(written, [key, written], product));
+    else if (other !== undefined)
+      failures.push(twice(name, other.written, written, [key, written]));
+    else found.set(name, { written, value });
+  }
+  return Object.fromEntries([...found].map(([name, { value }]) => [name, value])) as Record<
+    ComponentName,
+    Value
+  >;
+}
+
+/** The failure of a component that the product does not have; a short list shows all that it has. */
+export function unknownComponent(name: string, path: readonly string[], product: Product): Failure {
+  const names = Object.keys(product.components);
+  return {
+    reason: 'unknown-component',
+    detail: `${quote(name)} is no component of ${product.product}.`,
+    hint: didYouMean(name, componentNames(product)) ?? `Components: ${names.join(', ')}.`,
+    pointer: pointerTo(path),
+  };
+}
+
+function twice(
+  name: ComponentName,
+  first: string,
+  second: string,
+  path: readonly string[],
+): Failure {
+  return {
+    reason: 'bad-request',
+    detail: `${quote(first)} and ${quote(second)} are both names of ${name}.`,
+    hint: 'Keep one of them: a component takes one ref.',
+    pointer: pointerTo(path),
+  };
+}
+
+function unpatched(
+  patches: Readonly<Record<ComponentName, PatchPolicy>>,
+  product: Product,
+): ComponentName[] {
+  return (Object.keys(patches) as ComponentName[]).filter(
+    (name) => product.components[name]?.patches === undefined,
+  );
+}
+
+function withoutPatches(name: ComponentName): Failure {
+  return {
+    reason: 'unknown-patch',
+    detail: `The product has no patches of ${name}.`,
+    hint: `Leave ${name} out of "patches".`,
+    pointer: pointerTo(['patches', name]),
+  };
+}
+
+function defaultOf(
+  choices: Readonly<Record<string, { readonly default: boolean }>>,
+): string | undefined {
+  const names = Object.keys(choices);
+  const [only] = names;
+  return names.find((name) => choices[name]?.default) ?? (names.length === 1 ? only : undefined);
+}
+
+function checkName(
+  reason: 'unknown-release' | 'unknown-remote' | 'unknown-notify-target',
+  path: readonly string[],
+  name: string | undefined,
+  known: readonly string[],
+  failures: Failure[],
+): void {
+  if (name !== undefined && known.includes(name)) return;
+  const what = reason.slice('unknown-'.length).replace('-', ' ');
+  const list = known.length === 0 ? `No ${what} is configured.` : `Known: ${known.join(', ')}.`;
+  failures.push({
+    reason,
+    detail:
+      name === undefined
+        ? `The request names no ${what}, and there is no default.`
+        : `${quote(name)} is no ${what}.`,
+    hint: (name === undefined ? undefined : didYouMean(name, known)) ?? list,
+    pointer: pointerTo(path),
+  });
+}
