@@ -22,7 +22,13 @@ export async function startContained(
   });
   const { stdout, stderr, fd3 } = child;
   if (stdout === null || stderr === null || fd3 === null) throw new Error('a stream is missing');
-  return { stdout, stderr, fd3, exited: child.exited, end: () => endNamespace(child.pid, child.kill) };
+  return {
+    stdout,
+    stderr,
+    fd3,
+    exited: child.exited,
+    end: () => endNamespace(child.pid, child.kill),
+  };
 }
 
 /**

@@ -139,7 +139,12 @@ export const reasons = {
     owner: 'request',
     title: 'The body is not JSON',
   },
-  'foreign-origin': { status: 403, exit: 2, owner: 'request', title: 'The request comes from a foreign site' },
+  'foreign-origin': {
+    status: 403,
+    exit: 2,
+    owner: 'request',
+    title: 'The request comes from a foreign site',
+  },
   'not-finished': { status: 409, exit: 2, owner: 'request', title: 'The build is not finished' },
   'already-finished': {
     status: 409,

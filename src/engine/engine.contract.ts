@@ -64,11 +64,16 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
     };
     const until = async (tag: Tag, kind: BuildEvent['kind'], step?: string): Promise<void> => {
       for await (const event of engine.events(tag, undefined, forever)) {
-        if (event.kind === kind && (step === undefined || ('step' in event && event.step === step))) return;
+        if (event.kind === kind && (step === undefined || ('step' in event && event.step === step)))
+          return;
       }
       throw new Error(`${tag} ended without ${kind}`);
     };
-    const runToEnd = async (steps: readonly ScriptedStep[], build = demoBuild(), prepare?: Behavior) => {
+    const runToEnd = async (
+      steps: readonly ScriptedStep[],
+      build = demoBuild(),
+      prepare?: Behavior,
+    ) => {
       await rig.script(build.lock.name, steps, prepare);
       await submit(build);
       return finished(build.tag);
@@ -130,8 +135,18 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
 
     test.for([
       { steps: [{ id: 'bundle' }], kind: 'known', attempt: 1, was: 'succeeded' },
-      { steps: [{ id: 'bundle', does: 'fail' }], kind: 'known', attempt: 1, was: 'failed by the code' },
-      { steps: [{ id: 'bundle', does: 'fail-infrastructure' }], kind: 'restarted', attempt: 2, was: 'failed by the infrastructure' },
+      {
+        steps: [{ id: 'bundle', does: 'fail' }],
+        kind: 'known',
+        attempt: 1,
+        was: 'failed by the code',
+      },
+      {
+        steps: [{ id: 'bundle', does: 'fail-infrastructure' }],
+        kind: 'restarted',
+        attempt: 2,
+        was: 'failed by the infrastructure',
+      },
       { steps: [{ id: 'bundle', does: 'crash' }], kind: 'restarted', attempt: 2, was: 'crashed' },
     ] as const)('asked again when it $was, it is $kind', async ({ steps, kind, attempt }) => {
       const build = demoBuild();
@@ -152,14 +167,23 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
       await until(build.tag, 'step-started', 'bundle');
       await engine.cancel(build.tag);
       await rig.script(build.lock.name, [{ id: 'bundle' }]);
-      expect(await engine.submit(build)).toMatchObject({ kind: 'restarted', build: { attempt: 2 } });
-      expect(await finished(build.tag)).toMatchObject({ state: 'succeeded', pipelinerun: `${build.pipelinerun}-r2` });
+      expect(await engine.submit(build)).toMatchObject({
+        kind: 'restarted',
+        build: { attempt: 2 },
+      });
+      expect(await finished(build.tag)).toMatchObject({
+        state: 'succeeded',
+        pipelinerun: `${build.pipelinerun}-r2`,
+      });
     });
 
     test('asked for a rebuild when it succeeded, it begins attempt 2', async () => {
       const build = demoBuild();
       await runToEnd([{ id: 'bundle' }], build);
-      expect(await engine.submit({ ...build, rebuild: true })).toMatchObject({ kind: 'restarted', build: { attempt: 2 } });
+      expect(await engine.submit({ ...build, rebuild: true })).toMatchObject({
+        kind: 'restarted',
+        build: { attempt: 2 },
+      });
       await finished(build.tag);
     });
 
@@ -216,13 +240,20 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
 
     test('a step that ends without a word is a failure of the infrastructure', async () => {
       const build = await runToEnd([{ id: 'bundle', does: 'crash', logs: ['about to fall'] }]);
-      expect(build.failure).toMatchObject({ reason: 'step-crashed', owner: 'infrastructure', step: 'bundle' });
+      expect(build.failure).toMatchObject({
+        reason: 'step-crashed',
+        owner: 'infrastructure',
+        step: 'bundle',
+      });
       expect(build.failure?.about?.['last lines']).toContain('about to fall');
     });
 
     test('events begin after any id, in the same order, without gap or repetition', async () => {
       const build = demoBuild();
-      await runToEnd([{ id: 'image/controller' }, { id: 'bundle', needs: ['image/controller'] }], build);
+      await runToEnd(
+        [{ id: 'image/controller' }, { id: 'bundle', needs: ['image/controller'] }],
+        build,
+      );
       const all = await events(build.tag);
       expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
       for (const [index, event] of all.entries()) {
@@ -265,38 +296,47 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
         await submit(build);
       }
       expect((await engine.get(three.tag))?.queuePosition).toBe(1);
-      expect(await engine.cancel(three.tag)).toMatchObject({ value: { state: 'cancelled', queuePosition: null } });
+      expect(await engine.cancel(three.tag)).toMatchObject({
+        value: { state: 'cancelled', queuePosition: null },
+      });
       await Promise.all([engine.cancel(one.tag), engine.cancel(two.tag)]);
       expect(await rig.starts('three', 'prepare')).toBe(0);
     });
 
-    test.for(['prepare', 'image/controller', 'report'])('cancels while %s runs, and leaves no process', async (step) => {
-      const build = demoBuild();
-      const does = (id: string): Behavior => (id === step ? 'wait' : 'finish');
-      const steps = [
-        { id: 'image/controller', does: does('image/controller') },
-        { id: 'bundle', needs: ['image/controller'] },
-        { id: 'report', needs: ['bundle'], does: does('report') },
-      ];
-      await rig.script(build.lock.name, steps, does('prepare'));
-      await submit(build);
-      await until(build.tag, 'step-started', step);
-      const began = performance.now();
-      const cancelled = await engine.cancel(build.tag);
-      expect(performance.now() - began).toBeLessThan(2000);
-      expect(cancelled).toMatchObject({ ok: true, value: { state: 'cancelled' } });
-      expect(await rig.processes()).toBe(0);
-      const build2 = await engine.get(build.tag);
-      expect(build2?.steps.some(({ state }) => state === 'running' || state === 'waiting')).toBe(false);
-      const kinds = (await events(build.tag)).map(({ kind }) => kind);
-      expect(kinds).toContain('cancel-requested');
-      expect(kinds.at(-1)).toBe('cancelled');
-    });
+    test.for(['prepare', 'image/controller', 'report'])(
+      'cancels while %s runs, and leaves no process',
+      async (step) => {
+        const build = demoBuild();
+        const does = (id: string): Behavior => (id === step ? 'wait' : 'finish');
+        const steps = [
+          { id: 'image/controller', does: does('image/controller') },
+          { id: 'bundle', needs: ['image/controller'] },
+          { id: 'report', needs: ['bundle'], does: does('report') },
+        ];
+        await rig.script(build.lock.name, steps, does('prepare'));
+        await submit(build);
+        await until(build.tag, 'step-started', step);
+        const began = performance.now();
+        const cancelled = await engine.cancel(build.tag);
+        expect(performance.now() - began).toBeLessThan(2000);
+        expect(cancelled).toMatchObject({ ok: true, value: { state: 'cancelled' } });
+        expect(await rig.processes()).toBe(0);
+        const build2 = await engine.get(build.tag);
+        expect(build2?.steps.some(({ state }) => state === 'running' || state === 'waiting')).toBe(
+          false,
+        );
+        const kinds = (await events(build.tag)).map(({ kind }) => kind);
+        expect(kinds).toContain('cancel-requested');
+        expect(kinds.at(-1)).toBe('cancelled');
+      },
+    );
 
     test('refuses to cancel what is over or not there', async () => {
       const build = demoBuild();
       await runToEnd([], build);
-      expect(await engine.cancel(build.tag)).toMatchObject({ failures: [{ reason: 'already-finished' }] });
+      expect(await engine.cancel(build.tag)).toMatchObject({
+        failures: [{ reason: 'already-finished' }],
+      });
       expect(await engine.cancel('nothing-000000' as Tag)).toMatchObject({
         failures: [{ reason: 'build-not-found' }],
       });
@@ -304,7 +344,8 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
 
     test('lists builds newest first, in pages, by state, name and component', async () => {
       const names = ['one', 'two', 'three', 'four', 'five'];
-      for (const each of names) await runToEnd([], demoBuild(each), each === 'two' ? 'fail' : 'finish');
+      for (const each of names)
+        await runToEnd([], demoBuild(each), each === 'two' ? 'fail' : 'finish');
       const pages: string[][] = [];
       let after: string | undefined;
       do {
@@ -323,7 +364,9 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
 
     test('follows the log of a running step to its end', async () => {
       const build = demoBuild();
-      await rig.script(build.lock.name, [{ id: 'image/controller', does: 'wait', logs: ['first', 'second'] }]);
+      await rig.script(build.lock.name, [
+        { id: 'image/controller', does: 'wait', logs: ['first', 'second'] },
+      ]);
       await submit(build);
       await until(build.tag, 'step-started', 'image/controller');
       const log = await engine.log(build.tag, 'image/controller', true, forever);
@@ -365,11 +408,21 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
 
 /** Plans of up to seven steps in which each waits for any of those before it, in up to three groups. */
 const anyPlan = fc
-  .array(fc.record({ needs: fc.nat(127), group: fc.nat(2), weight: fc.nat(9) }), { minLength: 1, maxLength: 7 })
+  .array(fc.record({ needs: fc.nat(127), group: fc.nat(2), weight: fc.nat(9) }), {
+    minLength: 1,
+    maxLength: 7,
+  })
   .map((drawn) =>
     drawn.map(({ needs, group, weight }, index): ScriptedStep => {
-      const earlier = Array.from({ length: index }, (_, other) => other).filter((other) => needs & (1 << other));
-      return { id: `image/${index}`, needs: earlier.map((other) => `image/${other}`), group: `group-${group}`, weight };
+      const earlier = Array.from({ length: index }, (_, other) => other).filter(
+        (other) => needs & (1 << other),
+      );
+      return {
+        id: `image/${index}`,
+        needs: earlier.map((other) => `image/${other}`),
+        group: `group-${group}`,
+        weight,
+      };
     }),
   );
 
@@ -390,4 +443,3 @@ function expectOrder(steps: readonly ScriptedStep[], events: readonly BuildEvent
     Math.max(...steps.map(({ id }) => place('step-finished', id))),
   );
 }
-

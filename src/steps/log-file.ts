@@ -1,5 +1,10 @@
 import { closeSync, fstatSync, mkdirSync, openSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+
+/** The log file of a step: its id with `/` as `~`. */
+export function logFile(logs: string, step: string): string {
+  return join(logs, `${step.replaceAll('/', '~')}.log`);
+}
 
 /** Bytes of one step's log that are kept. */
 const maxBytes = 64 * 2 ** 20;

@@ -1,3 +1,4 @@
+import type { Build } from '../builds/build.ts';
 import type { Configuration } from '../config/config.ts';
 import type { Digest, Key } from '../plan/names.ts';
 import type { Plan, StepKind, StepOf, StepOutput, StepOutputs } from '../plan/plan.ts';
@@ -53,7 +54,11 @@ export interface Builder {
 
 /** Runs one trusted program in an empty network namespace with a bare environment (kustomize). */
 export interface Confined {
-  run(program: string, args: readonly string[], options: { cwd: string; signal: AbortSignal }): Promise<{ stdout: Buffer; stderr: string; exitCode: number }>;
+  run(
+    program: string,
+    args: readonly string[],
+    options: { cwd: string; signal: AbortSignal },
+  ): Promise<{ stdout: Buffer; stderr: string; exitCode: number }>;
 }
 
 /** What a step has at hand. */
@@ -69,6 +74,8 @@ export interface StepContext {
   /** True: hits are not used, but compared. */
   readonly rebuild: boolean;
   readonly signal: AbortSignal;
+  /** For `report` alone: the build with the verdict that it comes to, and the folder of its logs (`<step with / as ~>.log`). */
+  readonly record?: { readonly build: Build; readonly logs: string };
   /** A line for the log. */
   log(text: string): void;
   /** A line for people who watch. */
@@ -76,7 +83,10 @@ export interface StepContext {
 }
 
 /** A step's program: throws FailureError where it fails. */
-export type StepProgram<Kind extends StepKind> = (step: StepOf<Kind>, context: StepContext) => Promise<StepOutput>;
+export type StepProgram<Kind extends StepKind> = (
+  step: StepOf<Kind>,
+  context: StepContext,
+) => Promise<StepOutput>;
 
 /** `REMOTE/tributary`: the repository of everything that is not an image. */
 export function artifactRepository(plan: { readonly lock: Plan['lock'] }): string {

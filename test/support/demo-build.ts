@@ -30,7 +30,9 @@ export function demoBuild(name = 'test-my-thing'): NewBuild {
     product: demoProduct,
     lockDigest: digest,
     lock,
-    read: { [component]: { ref: `${component}#shiny`, as: 'head', commit, url, why: 'It is a branch.' } },
+    read: {
+      [component]: { ref: `${component}#shiny`, as: 'head', commit, url, why: 'It is a branch.' },
+    },
     requester: 'someone',
     notify: [],
     rebuild: false,
@@ -45,7 +47,11 @@ const demoProduct = Product.parse({
   components: { 'tektoncd/pipeline': {}, 'tektoncd/operator': {} },
   images: {
     controller: { context: 'distgit/containers/controller', of: ['tektoncd/pipeline'] },
-    operator: { context: 'distgit/containers/operator', of: ['tektoncd/operator'], kodata: '/kodata' },
+    operator: {
+      context: 'distgit/containers/operator',
+      of: ['tektoncd/operator'],
+      kodata: '/kodata',
+    },
   },
   bundle: { image: 'operator-bundle', package: 'demo', from: 'distgit/containers/bundle' },
   index: { image: 'operator-index', serve: 'data' },

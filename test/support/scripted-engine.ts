@@ -18,7 +18,9 @@ export interface LocalRig extends EngineRig {
   readonly folder: string;
   readonly state: string;
   /** A further engine on the same state folder, as a second process would have. */
-  another(options?: Partial<LocalEngineOptions>): Promise<{ engine: LocalRig['engine']; close(): Promise<void> }>;
+  another(
+    options?: Partial<LocalEngineOptions>,
+  ): Promise<{ engine: LocalRig['engine']; close(): Promise<void> }>;
 }
 
 /** Makes a local engine in a new folder. `stepMinutes`: how long a step may take. */
@@ -108,7 +110,8 @@ function renderScript(folder: string, step: ScriptedStep): string {
 }
 
 function renderBehavior(folder: string, { id, does = 'finish' }: ScriptedStep): string {
-  const finish = (reused: boolean) => tell({ kind: 'step-finished', step: id, output: outputOf(id, reused) });
+  const finish = (reused: boolean) =>
+    tell({ kind: 'step-finished', step: id, output: outputOf(id, reused) });
   const fail = (reason: string) =>
     `${tell({ kind: 'step-failed', step: id, failures: [{ reason, detail: 'It failed.', hint: 'Mend it.' }] })}\nexit 3`;
   switch (does) {

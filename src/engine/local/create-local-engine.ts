@@ -15,7 +15,10 @@ import { sweep } from './sweep.ts';
 import { append, readStatus, settleCancelled, Worker, type WorkerOptions } from './worker.ts';
 
 export interface LocalEngineOptions
-  extends Pick<WorkerOptions, 'store' | 'state' | 'startUnit' | 'notify' | 'now' | 'report' | 'work'> {
+  extends Pick<
+    WorkerOptions,
+    'store' | 'state' | 'startUnit' | 'notify' | 'now' | 'report' | 'work'
+  > {
   readonly limits: {
     readonly builds: number;
     readonly steps: number;
@@ -36,8 +39,14 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
   const closing = new AbortController();
   const feeds = new Feeds(store);
   const removeFolder =
-    options.removeFolder ?? ((folder) => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
-  const worker = new Worker({ ...options, owner, removeFolder, changed: (tag) => feeds.refresh(tag) });
+    options.removeFolder ??
+    ((folder) => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
+  const worker = new Worker({
+    ...options,
+    owner,
+    removeFolder,
+    changed: (tag) => feeds.refresh(tag),
+  });
   const unwatch = store.watch(() => {
     feeds.refresh();
     worker.lookForCancelled();
@@ -45,8 +54,8 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
   });
   const clean = () => {
     if (options.work === 'none') return Promise.resolve();
-    return sweep({ store, state, removeFolder, now, keepDays: options.limits.keepDays }).catch((error) =>
-      options.report('cannot remove old folders', error),
+    return sweep({ store, state, removeFolder, now, keepDays: options.limits.keepDays }).catch(
+      (error) => options.report('cannot remove old folders', error),
     );
   };
   const swept = clean();
@@ -100,7 +109,8 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
       return { builds: builds.map((build) => readStatus(store, build)), next };
     },
 
-    events: (tag, after, signal) => feeds.follow(tag, after, AbortSignal.any([signal, closing.signal])),
+    events: (tag, after, signal) =>
+      feeds.follow(tag, after, AbortSignal.any([signal, closing.signal])),
 
     async log(tag, step, follow, signal) {
       const build = store.find(tag);
@@ -127,7 +137,9 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
       for await (const _ of feeds.follow(tag, undefined, closing.signal));
       const build = demandBuild(store, tag);
       // It may have come to its end while it was asked to stop.
-      return build.state === 'cancelled' ? ok(readStatus(store, build)) : alreadyFinished(tag, build);
+      return build.state === 'cancelled'
+        ? ok(readStatus(store, build))
+        : alreadyFinished(tag, build);
     },
 
     async rerun(tag, { rebuild }) {

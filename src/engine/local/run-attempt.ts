@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { PlannedStep } from '../../builds/event.ts';
+import type { Build } from '../../builds/build.ts';
+import type { BuildChange, PlannedStep } from '../../builds/event.ts';
 import type { Failure } from '../../builds/failure.ts';
 import type { Plan, Step } from '../../plan/plan.ts';
 import type { AttemptLog } from './attempt-log.ts';
@@ -15,6 +16,8 @@ export interface RunAttemptOptions extends RunUnitOptions {
   readonly slots: Slots;
   /** Place among the builds that run: the oldest is served first. */
   readonly order: number;
+  /** The status of the build if `verdict` came now. */
+  readonly statusWith: (verdict: Verdict) => Build;
 }
 
 /**
@@ -36,12 +39,18 @@ export async function runAttempt(
   if (options.signal.aborted) return;
   const others = plan.steps.filter((step) => step.kind !== 'report');
   const skipped = others.filter((step) => !log.isOver(step.id));
-  if (skipped.length > 0) log.tell(...skipped.map(({ id }) => ({ kind: 'step-skipped', step: id }) as const));
-  await runReport(plan, build, log, options);
-  if (options.signal.aborted) return;
-  if (log.failures.length > 0) log.tell(failedWith(log.failures));
-  else if (skipped.length > 0) log.tell(failedWith([neverReady(skipped)]));
-  else log.tell({ kind: 'succeeded' });
+  if (skipped.length > 0)
+    log.tell(...skipped.map(({ id }) => ({ kind: 'step-skipped', step: id }) as const));
+  await runReport(plan, build, log, options, verdict(log, skipped));
+  // The report may have failed, too.
+  if (!options.signal.aborted) log.tell(verdict(log, skipped));
+}
+
+type Verdict = Extract<BuildChange, { kind: 'succeeded' | 'failed' }>;
+
+function verdict(log: AttemptLog, skipped: readonly Step[]): Verdict {
+  if (log.failures.length > 0) return failedWith(log.failures);
+  return skipped.length > 0 ? failedWith([neverReady(skipped)]) : { kind: 'succeeded' };
 }
 
 /** The plan: read where `prepare` was done before, else made. Undefined where that failed (or was ended). */
@@ -60,11 +69,23 @@ async function preparePlan(
   const input = { kind: 'lock', lock, product } as const;
   let plan: Plan | undefined;
   await withSlot(options, async () => {
-    const unit = { tag, attempt: build.attempt, steps: ['prepare'] as [string], rebuild, input, folders };
+    const unit = {
+      tag,
+      attempt: build.attempt,
+      steps: ['prepare'] as [string],
+      rebuild,
+      input,
+      folders,
+    };
     await runUnit(unit, log, options, (message) => {
       plan = readPlan(message.plan ?? file);
-      if (plan === undefined) return [{ kind: 'step-failed', step: 'prepare', failures: [unreadablePlan] }];
-      const planned = { kind: 'planned', steps: plan.steps.map(describeStep), patches: plan.patches } as const;
+      if (plan === undefined)
+        return [{ kind: 'step-failed', step: 'prepare', failures: [unreadablePlan] }];
+      const planned = {
+        kind: 'planned',
+        steps: plan.steps.map(describeStep),
+        patches: plan.patches,
+      } as const;
       return [planned, { kind: 'step-finished', step: 'prepare', output: null }];
     });
   });
@@ -99,7 +120,10 @@ async function runSteps(
       continue;
     }
     const waiting = new AbortController();
-    const slot = options.slots.acquire(options.order, AbortSignal.any([waiting.signal, options.signal]));
+    const slot = options.slots.acquire(
+      options.order,
+      AbortSignal.any([waiting.signal, options.signal]),
+    );
     // Something that ends may fail the build, or make a more urgent step ready.
     const got = await Promise.race([slot, ...running.values()]);
     if (got === undefined) waiting.abort();
@@ -116,6 +140,7 @@ function runPlanned(
   steps: [string, ...string[]],
   log: AttemptLog,
   options: RunAttemptOptions,
+  status?: Build,
 ): Promise<void> {
   const { tag, rebuild } = build.asked;
   const folders = attemptFolders(options.state, tag, build.attempt);
@@ -123,6 +148,7 @@ function runPlanned(
     kind: 'plan',
     file: planFile(folders.run),
     outputs: Object.fromEntries(log.outputs),
+    ...(status !== undefined && { build: status }),
   } as const;
   return runUnit({ tag, attempt: build.attempt, steps, rebuild, input, folders }, log, options);
 }
@@ -133,10 +159,13 @@ async function runReport(
   build: StoredBuild,
   log: AttemptLog,
   options: RunAttemptOptions,
+  verdict: Verdict,
 ): Promise<void> {
   const report = plan.steps.find((step) => step.kind === 'report');
   if (report === undefined || log.isOver(report.id)) return;
-  await withSlot(options, () => runPlanned(plan, build, [report.id], log, options));
+  await withSlot(options, () =>
+    runPlanned(plan, build, [report.id], log, options, options.statusWith(verdict)),
+  );
 }
 
 async function withSlot(options: RunAttemptOptions, work: () => Promise<void>): Promise<void> {

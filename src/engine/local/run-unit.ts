@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { BuildChange } from '../../builds/event.ts';
 import { type Failure, FailureError } from '../../builds/failure.ts';
 import type { AttemptLog } from './attempt-log.ts';
-import type { StepMessage } from './step-message.ts';
+import type { StepMessage } from '../../steps/step-message.ts';
 import type { StartUnit, Unit, UnitEnd } from './unit.ts';
 
 type Finished = Extract<StepMessage, { kind: 'step-finished' }>;
@@ -39,9 +39,12 @@ export async function runUnit(
     });
     if (!signal.aborted) judge(unit, log, end);
   } catch (error) {
-    if (!signal.aborted) log.tell({ kind: 'step-failed', step: unit.steps[0], failures: failuresOf(error) });
+    if (!signal.aborted)
+      log.tell({ kind: 'step-failed', step: unit.steps[0], failures: failuresOf(error) });
   } finally {
-    await options.removeFolder(workdir).catch((error) => options.report('cannot remove a folder', error));
+    await options
+      .removeFolder(workdir)
+      .catch((error) => options.report('cannot remove a folder', error));
   }
 }
 
@@ -92,7 +95,11 @@ function judge(unit: Omit<Unit, 'workdir'>, log: AttemptLog, end: UnitEnd): void
   if (unit.steps.some((step) => log.failed.has(step))) return;
   const step = unit.steps.find((candidate) => !log.finished.has(candidate));
   if (step === undefined) return;
-  log.tell({ kind: 'step-failed', step, failures: [end.timedOut ? timeout(step) : crash(step, end)] });
+  log.tell({
+    kind: 'step-failed',
+    step,
+    failures: [end.timedOut ? timeout(step) : crash(step, end)],
+  });
 }
 
 function timeout(step: string): Failure {

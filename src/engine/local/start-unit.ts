@@ -1,9 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { LogFile } from '../../steps/log-file.ts';
-import { logFile } from './state-folder.ts';
-import { parseStepMessage, type StepMessage } from './step-message.ts';
+import { LogFile, logFile } from '../../steps/log-file.ts';
+import { parseStepMessage, type StepMessage } from '../../steps/step-message.ts';
 import type { RunningUnit, StartUnit, Unit, UnitEnd } from './unit.ts';
 
 /** A process with all its descendants in namespaces of their own, which end when this process does. */
@@ -32,7 +31,15 @@ export function createStartUnit(options: StartUnitOptions): StartUnit {
   return async (unit, tell) => {
     const args = await writeInput(unit);
     const child = await options.startContained(
-      [...options.command, ...args, '--config', options.configuration, ...unit.steps],
+      [
+        ...options.command,
+        ...args,
+        '--config',
+        options.configuration,
+        '--messages',
+        '3',
+        ...unit.steps,
+      ],
       unit.workdir,
     );
     return attend(unit, child, tell, options.stepMinutes * 60_000);
@@ -53,7 +60,9 @@ async function writeInput(unit: Unit): Promise<string[]> {
   }
   const name = `${unit.steps[0].replaceAll('/', '~')}.json`;
   const outputs = await writeJson(join(folders.run, 'outputs', name), input.outputs);
-  return ['--outputs', outputs, ...common];
+  if (input.build === undefined) return ['--outputs', outputs, ...common];
+  const build = await writeJson(join(folders.run, 'build.json'), input.build);
+  return ['--outputs', outputs, '--build', build, ...common];
 }
 
 /** Where `prepare` writes the plan, and every other step reads it. */

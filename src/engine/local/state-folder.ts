@@ -17,11 +17,6 @@ export function attemptFolders(state: string, tag: Tag, attempt: number): Attemp
   };
 }
 
-/** The log file of a step: its id with `/` as `~`. */
-export function logFile(logs: string, step: string): string {
-  return join(logs, `${step.replaceAll('/', '~')}.log`);
-}
-
 /** Folder for what must not outlive an engine; each has its own, so that leftovers are known as such. */
 export function temporaryFolder(state: string, owner: string): string {
   return join(state, 'tmp', owner);

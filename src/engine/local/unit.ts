@@ -1,9 +1,10 @@
+import type { Build } from '../../builds/build.ts';
 import type { Lock } from '../../plan/lock.ts';
 import type { Tag } from '../../plan/names.ts';
 import type { StepOutputs } from '../../plan/plan.ts';
 import type { Product } from '../../product/product.ts';
 import type { AttemptFolders } from './state-folder.ts';
-import type { StepMessage } from './step-message.ts';
+import type { StepMessage } from '../../steps/step-message.ts';
 
 /** Steps that run one after the other in one process. */
 export interface Unit {
@@ -11,10 +12,15 @@ export interface Unit {
   readonly attempt: number;
   readonly steps: readonly [string, ...string[]];
   readonly rebuild: boolean;
-  /** `prepare` gets the lock, every other step the plan file and what was made before it. */
+  /** `prepare` gets the lock, every other step the plan file and what was made before it; `report` the build, too. */
   readonly input:
     | { readonly kind: 'lock'; readonly lock: Lock; readonly product: Product }
-    | { readonly kind: 'plan'; readonly file: string; readonly outputs: StepOutputs };
+    | {
+        readonly kind: 'plan';
+        readonly file: string;
+        readonly outputs: StepOutputs;
+        readonly build?: Build;
+      };
   readonly folders: AttemptFolders;
   /** A new, empty folder of its own; removed when the process is gone. */
   readonly workdir: string;

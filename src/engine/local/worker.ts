@@ -1,6 +1,6 @@
 import { foldBuild, isFinished } from '../../builds/fold.ts';
 import type { Build } from '../../builds/build.ts';
-import type { BuildChange } from '../../builds/event.ts';
+import { type BuildChange, eventId } from '../../builds/event.ts';
 import type { Tag } from '../../plan/names.ts';
 import { AttemptLog } from './attempt-log.ts';
 import { isAlive, type Owner } from './owner.ts';
@@ -19,7 +19,11 @@ export interface WorkerOptions {
   readonly work: 'all' | 'own' | 'none';
   readonly startUnit: StartUnit;
   readonly removeFolder: (folder: string) => Promise<void>;
-  readonly notify: (build: Build, targets: readonly string[], moment: 'started' | 'finished') => void;
+  readonly notify: (
+    build: Build,
+    targets: readonly string[],
+    moment: 'started' | 'finished',
+  ) => void;
   readonly now: () => Date;
   readonly report: (text: string, error?: unknown) => void;
   /** A build's events were added to. */
@@ -125,7 +129,9 @@ export class Worker {
       const log = new AttemptLog(store, { tag, attempt: build.attempt }, now, changed);
       if (!log.cancelRequested) {
         const temporary = temporaryFolder(state, owner.id);
-        await runAttempt(build, log, { ...this.#options, temporary, slots: this.#slots, signal, order });
+        const statusWith = (verdict: BuildChange) => readStatus(store, build, [verdict], now);
+        const more = { temporary, slots: this.#slots, signal, order, statusWith };
+        await runAttempt(build, log, { ...this.#options, ...more });
       }
       settleCancelled(store, build, now);
       changed(tag);
@@ -144,7 +150,9 @@ export function settleCancelled(store: BuildStore, build: StoredBuild, now: () =
   store.atomically(() => {
     const events = store.events(build.asked.tag, 0).map(({ event }) => event);
     const status = foldBuild(build.asked, events);
-    const asked = events.some((event) => event.kind === 'cancel-requested' && event.attempt === build.attempt);
+    const asked = events.some(
+      (event) => event.kind === 'cancel-requested' && event.attempt === build.attempt,
+    );
     if (!asked || isFinished(status.state) || status.attempt !== build.attempt) return;
     const left = status.steps.filter(({ state }) => state === 'waiting' || state === 'running');
     const skipped = left.map(({ id }) => ({ kind: 'step-skipped', step: id }) as const);
@@ -152,10 +160,19 @@ export function settleCancelled(store: BuildStore, build: StoredBuild, now: () =
   });
 }
 
-/** The status of a build from the store's events. */
-export function readStatus(store: BuildStore, build: StoredBuild): Build {
-  const events = store.events(build.asked.tag, 0).map(({ event }) => event);
-  return foldBuild(build.asked, events, build.queuePosition);
+/** The status of a build from the store's events; with `more`, as if that had happened, too. */
+export function readStatus(
+  store: BuildStore,
+  build: StoredBuild,
+  more: readonly BuildChange[] = [],
+  now: () => Date = () => new Date(),
+): Build {
+  const { attempt, asked } = build;
+  const events = store.events(asked.tag, 0).map(({ event }) => event);
+  for (const change of more) {
+    events.push({ ...change, id: eventId(attempt, change), at: now().toISOString(), attempt });
+  }
+  return foldBuild(asked, events, build.queuePosition);
 }
 
 /** Appends changes that carry no number. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type Failure, type Reason, reasons } from '../../builds/failure.ts';
-import type { StepOutput } from '../../plan/plan.ts';
+import { type Failure, type Reason, reasons } from '../builds/failure.ts';
+import type { StepOutput } from '../plan/plan.ts';
 
 /** What a step program tells while it runs: one JSON object per line on file descriptor 3. */
 export type StepMessage =

@@ -1,0 +1,94 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeFailure, type Failure, FailureError, reasons } from '../builds/failure.ts';
+import type { StepOutput, StepOutputs } from '../plan/plan.ts';
+import type { StepMessage } from './step-message.ts';
+
+/** One step as its process runs it. */
+export interface StepTurn {
+  readonly outputs: StepOutputs;
+  /** An empty folder of its own. */
+  readonly workdir: string;
+  log(text: string): void;
+  progress(text: string): void;
+}
+
+export interface RunStepsOptions {
+  /** What was made before. */
+  readonly outputs: StepOutputs;
+  /** Folder for the folders of steps. */
+  readonly workdir: string;
+  /** Where the log of a step goes. */
+  readonly openLog: (step: string) => { line(text: string): void; close(): void };
+  readonly tell: (message: StepMessage) => void;
+  readonly run: (
+    step: string,
+    turn: StepTurn,
+  ) => Promise<{ readonly output: StepOutput | null; readonly plan?: string }>;
+  /** Aborted when the process has to end: a step that throws then has no verdict. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs steps one after the other until one fails; each sees what the ones before it made. Tells what becomes of them, and gives
+ * the exit code of the process.
+ */
+export async function runSteps(
+  steps: readonly string[],
+  options: RunStepsOptions,
+): Promise<number> {
+  const outputs: Record<string, StepOutput> = { ...options.outputs };
+  for (const step of steps) {
+    const outcome = await runOne(step, outputs, options);
+    if (typeof outcome === 'number') return outcome;
+    if (outcome.output !== null) outputs[step] = outcome.output;
+    options.tell({ kind: 'step-finished', step, ...outcome });
+  }
+  return 0;
+}
+
+async function runOne(step: string, outputs: StepOutputs, options: RunStepsOptions) {
+  const { tell, signal } = options;
+  const workdir = join(options.workdir, step.replaceAll('/', '~'));
+  const log = options.openLog(step);
+  tell({ kind: 'step-started', step });
+  try {
+    await mkdir(workdir, { recursive: true });
+    return await options.run(step, {
+      ...{ outputs, workdir },
+      log: (text) => log.line(text),
+      progress: (text) => {
+        log.line(text);
+        tell({ kind: 'step-progress', step, text });
+      },
+    });
+  } catch (error) {
+    const failures = failuresOf(error);
+    if (!(error instanceof FailureError)) log.line(stackOf(error));
+    for (const failure of failures) log.line(describeFailure(failure));
+    if (!signal.aborted) tell({ kind: 'step-failed', step, failures });
+    return exitCodeOf(failures);
+  } finally {
+    log.close();
+    await rm(workdir, { recursive: true, force: true });
+  }
+}
+
+function failuresOf(error: unknown): readonly [Failure, ...Failure[]] {
+  if (error instanceof FailureError) return error.failures;
+  return [
+    {
+      reason: 'internal-error',
+      detail: `The step ended with an error that nobody expected: ${error instanceof Error ? error.message : String(error)}.`,
+      hint: 'This is a bug in Tributary: please report it with the log of the step.',
+    },
+  ];
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function exitCodeOf(failures: readonly [Failure, ...Failure[]]): number {
+  return reasons[failures[0].reason].exit;
+}
