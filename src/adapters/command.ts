@@ -21,6 +21,8 @@ export interface CommandOptions extends ProcessOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds after which the process group is ended, and `timedOut` is true. Default: none. */
   readonly timeout?: number;
+  /** Milliseconds between SIGTERM and SIGKILL when it is ended; default: 2000. */
+  readonly grace?: number;
   /** Bytes kept of stdout (64 MiB unless told), and at most 1 MiB of stderr; of more, the end is kept. */
   readonly maxOutput?: number;
   /** Both streams as text, in pieces as they come, for logs. */
@@ -62,7 +64,7 @@ export async function run(
   child.stdin?.on('error', () => {}).end(options.input ?? '');
 
   let timedOut = false;
-  const end = () => void child.kill();
+  const end = () => void child.kill(options.grace);
   const timer = setTimeout(
     () => {
       timedOut = true;

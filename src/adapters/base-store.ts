@@ -1,0 +1,97 @@
+import { access, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pRetry from 'p-retry';
+import { FailureError } from '../builds/failure.ts';
+import { networkVariables, run } from './command.ts';
+import { withFileLock } from './file-lock.ts';
+import { authfileFor, isInsecure, type ReachConfiguration } from './reach.ts';
+import { RegistryTrouble, registryUnavailable } from './registry-trouble.ts';
+import { contained, type Privilege } from './sandbox.ts';
+import { checked, writeRegistriesConf } from './skopeo.ts';
+
+/** Base images, pulled once and shared by all builds, which only read them. */
+export interface BaseStore {
+  /** The image store, for `--storage-opt overlay.imagestore=`. */
+  readonly root: string;
+  /** Pulls a reference by digest unless it is there. */
+  pull(
+    reference: string,
+    platform: string,
+    log: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
+/** Opens (or makes) the base store in `folder`. */
+export async function openBaseStore(
+  folder: string,
+  configuration: ReachConfiguration,
+  privilege: Privilege,
+): Promise<BaseStore> {
+  const [root, runroot, pulled] = ['root', 'run', 'pulled'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const path of [root, runroot, pulled]) await mkdir(path, { recursive: true, mode: 0o700 });
+  const mirrors = await writeRegistriesConf(configuration, folder);
+
+  const pullOnce = async (reference: string, platform: string, signal: AbortSignal) => {
+    const how = [
+      ...['--quiet', '--platform', platform],
+      ...(isInsecure(reference, configuration) ? ['--tls-verify=false'] : []),
+      ...optional('--authfile', authfileFor(reference, configuration)),
+    ];
+    const storage = ['--root', root, '--runroot', runroot, '--storage-driver', 'overlay'];
+    const command = ['buildah', ...storage, ...mirrors, 'pull', ...how, `docker://${reference}`];
+    const { program, args, env } = contained(privilege, command, { network: true });
+    const inherit = [...networkVariables, 'XDG_RUNTIME_DIR', 'REGISTRY_AUTH_FILE'];
+    const result = await run(program, args, { cwd: folder, env, inherit, signal });
+    if (result.exitCode !== 0) throw RegistryTrouble.fromMessages(result.stderr);
+  };
+
+  return {
+    root,
+    pull(reference, platform, log, signal) {
+      const marker = join(pulled, `${checked(reference)} ${platform}`.replaceAll('/', '~'));
+      // One after the other: two builds that need the same image download it once.
+      const work = async () => {
+        if (await exists(marker)) return;
+        log(`pulling base image ${reference}\n`);
+        await pRetry(() => pullOnce(reference, platform, signal), {
+          ...{ retries: 3, factor: 2, minTimeout: 500, signal },
+          shouldRetry: ({ error }) =>
+            error instanceof RegistryTrouble && error.trouble === 'passing',
+        });
+        await writeFile(marker, '');
+      };
+      return explaining(reference, () => withFileLock(join(folder, 'pull.lock'), work, signal));
+    },
+  };
+}
+
+async function explaining(reference: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof RegistryTrouble)) throw error;
+    if (error.trouble !== 'not-found') throw registryUnavailable(reference, error);
+    throw new FailureError({
+      reason: 'base-image-not-found',
+      detail: `The base image ${reference} does not exist.`,
+      hint: 'Check the FROM line and the `mirrors` of the configuration; a digest disappears where its tag was moved and the registry cleaned up.',
+      about: { image: reference },
+    });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function optional(name: string, value: string | undefined): string[] {
+  return value === undefined ? [] : [name, value];
+}

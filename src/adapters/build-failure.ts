@@ -1,0 +1,58 @@
+import { FailureError } from '../builds/failure.ts';
+import { sandboxFailed } from './sandbox.ts';
+
+/** How a container build ended. */
+export interface EndedBuild {
+  readonly exitCode: number;
+  /** The end of what it wrote, both streams as they came. */
+  readonly output: string;
+  readonly network: boolean;
+}
+
+/** Explains a failed container build: the Dockerfile's fault, or the machine's. */
+export function explainBuildFailure({ exitCode, output, network }: EndedBuild): FailureError {
+  const lines = output
+    .trimEnd()
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-30);
+  const last = lines.at(-1) ?? '';
+  const machine = lines.find((line) => /^(setpriv|unshare|runc): |newuidmap|newgidmap/.test(line));
+  if (exitCode === sandboxFailed || machine !== undefined)
+    return new FailureError({
+      reason: 'step-crashed',
+      detail: `The sandbox for a container build cannot be made: ${machine ?? last}`,
+      hint: 'Run `tributary doctor` on the machine that builds: it says what is missing.',
+      about: { output: lines },
+    });
+  if (/no space left on device|disk quota exceeded/i.test(output))
+    return new FailureError({
+      reason: 'step-crashed',
+      detail: `There was no space left for a container build: ${last}`,
+      hint: 'Make space on the disk that holds the state folder, then run the build again: what was finished is kept.',
+      about: { output: lines },
+    });
+  return new FailureError({
+    reason: 'image-build-failed',
+    detail: failedInstruction(output) ?? `The image does not build: ${last}`,
+    hint: hintFor(output, network),
+    about: { output: lines },
+  });
+}
+
+/** From buildah's `Error: building at STEP "RUN make": while running runtime: exit status 2`. */
+function failedInstruction(output: string): string | undefined {
+  const [, instruction, why] = /building at STEP "(.*)": (.*)$/m.exec(output) ?? [];
+  if (instruction === undefined || why === undefined) return undefined;
+  return `The image does not build: \`${instruction}\` ended with ${why.replace('while running runtime: ', '')}.`;
+}
+
+function hintFor(output: string, network: boolean): string {
+  const asksNetwork =
+    /dial tcp|network is unreachable|could not resolve|name resolution|lookup .* (on|:)|bad address/i;
+  if (!network && asksNetwork.test(output))
+    return 'The build has no network. Vendor what it downloads; or allow it: `network: true` for the image in product.yaml, and its name under `network` in the configuration.';
+  if (/out of memory|signal: killed|exit status 137/i.test(output))
+    return 'The build was killed, probably for lack of memory: build fewer steps at once (`limits.steps` in the configuration).';
+  return 'The last lines tell why; the whole output is in the log of this step. Mend the ref (or the Dockerfile), then ask again.';
+}

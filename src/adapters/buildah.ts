@@ -1,0 +1,196 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { FailureError } from '../builds/failure.ts';
+import type { Configuration } from '../config/config.ts';
+import { pinBases } from '../plan/dockerfile.ts';
+import type { Builder, ContainerBuild } from '../steps/step.ts';
+import { type BaseStore, openBaseStore } from './base-store.ts';
+import { explainBuildFailure } from './build-failure.ts';
+import { networkVariables, run } from './command.ts';
+import { normalizeModes } from './normalize-modes.ts';
+import { privilege as ownPrivilege, type Privilege, sandboxed } from './sandbox.ts';
+import { makeScratchStorage, type ScratchStorage } from './scratch-storage.ts';
+import { TailBuffer } from './tail-buffer.ts';
+
+export type BuilderConfiguration = Pick<
+  Configuration,
+  'mirrors' | 'registries' | 'remotes' | 'authfile' | 'tools'
+>;
+
+export interface BuilderOptions {
+  /** The state folder: storage lies in `<state>/storage/`. */
+  readonly state: string;
+  /** `chroot` is for pods and for tests: it must give the same bytes. */
+  readonly isolation?: 'oci' | 'chroot';
+}
+
+/** The {@link Builder} over buildah. Throws FailureError `tool-missing` where there is no buildah. */
+export async function createBuilder(
+  configuration: BuilderConfiguration,
+  { state, isolation = 'oci' }: BuilderOptions,
+): Promise<Builder> {
+  const storage = join(state, 'storage');
+  await mkdir(storage, { recursive: true, mode: 0o700 });
+  const privilege = ownPrivilege();
+  const bases = await openBaseStore(join(storage, 'bases'), configuration, privilege);
+  const machine: Machine = {
+    ...{ storage, privilege, bases, isolation },
+    runtime: configuration.tools.runtime,
+  };
+  return {
+    tools: await readVersion(),
+    build: (build, log, signal) => buildImage(machine, build, log, signal),
+  };
+}
+
+/** All that builds share. */
+interface Machine {
+  readonly storage: string;
+  readonly privilege: Privilege;
+  readonly bases: BaseStore;
+  readonly isolation: 'oci' | 'chroot';
+  readonly runtime: string;
+}
+
+async function buildImage(
+  machine: Machine,
+  build: ContainerBuild,
+  log: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { dockerfile, named, unknown } = pinBases(build.dockerfile, build.bases, build.args);
+  if (unknown.length > 0) throw unknownBases(unknown);
+  const used = Object.values(build.bases).filter(
+    (reference) => dockerfile.includes(reference) || Object.values(named).includes(reference),
+  );
+  for (const reference of new Set(used))
+    await machine.bases.pull(reference, build.platform, log, signal);
+  await normalizeModes(build.context);
+
+  await using scratch = await makeScratchStorage(machine.storage, machine.privilege);
+  const folders = await makeFolders(scratch, dockerfile, build.network);
+  await mkdir(build.output, { recursive: true });
+  const command = buildahCommand(machine, scratch, folders, build, named);
+  const { program, args, env } = sandboxed(machine.privilege, command, {
+    ...{ network: build.network, root: folders.root, etc: folders.etc },
+    readOnly: [
+      ...[machine.bases.root, build.context, folders.empty, folders.dockerfile],
+      ...(build.network ? ['/etc/ssl'] : []),
+      ...(isAbsolute(machine.runtime) ? [machine.runtime] : []),
+    ],
+    writable: [folders.work, build.output],
+  });
+  const output = new TailBuffer(64 * 1024);
+  const exit = await run(program, args, {
+    cwd: scratch.folder,
+    env: { ...env, PATH: programs, HOME: folders.home, TMPDIR: folders.home },
+    ...(build.network ? { inherit: networkVariables } : {}),
+    ...{ signal, maxOutput: 0, grace: 0 },
+    onOutput: (text) => {
+      output.push(Buffer.from(text));
+      log(text);
+    },
+  });
+  if (exit.exitCode === 0) return;
+  await rm(build.output, { recursive: true, force: true });
+  const text = output.bytes().toString('utf8');
+  throw explainBuildFailure({ exitCode: exit.exitCode, output: text, network: build.network });
+}
+
+const programs = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * The one argument list of all container builds (docs/decisions/, "Same bytes everywhere"). Every timestamp is
+ * one constant; nothing of the machine, of the time or of the isolation reaches the image.
+ */
+function buildahCommand(
+  machine: Machine,
+  scratch: ScratchStorage,
+  folders: Folders,
+  build: ContainerBuild,
+  named: Readonly<Record<string, string>>,
+): string[] {
+  const storage = [
+    ...['--root', join(folders.work, 'root'), '--runroot', join(folders.work, 'run')],
+    ...['--storage-driver', 'overlay', '--storage-opt', `overlay.imagestore=${machine.bases.root}`],
+  ];
+  return [
+    ...['buildah', ...storage, 'bud'],
+    ...['--isolation', machine.isolation, '--runtime', machine.runtime],
+    ...['--format', 'oci', '--timestamp', '0', '--identity-label=false'],
+    ...['--pull=never', '--layers=false', '--platform', build.platform],
+    // The network namespace is that of the sandbox: `--network none` would change the digest.
+    ...['--network', 'host', '--no-hosts'],
+    // buildah shows all control groups of the machine, writable: an empty folder covers them.
+    ...['--volume', `${folders.empty}:/sys/fs/cgroup:ro`],
+    ...(machine.privilege === 'root' ? ['--cgroup-parent', scratch.cgroup] : []),
+    ...['--cap-drop', 'CAP_SYS_CHROOT', '--ulimit', 'core=0:0'],
+    ...Object.entries(build.args).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
+    ...Object.entries(named).flatMap(([name, reference]) => [
+      '--build-context',
+      `${name}=docker-image://${reference}`,
+    ]),
+    ...['--file', folders.dockerfile, '--tag', `oci:${build.output}`, build.context],
+  ];
+}
+
+interface Folders {
+  /** Becomes the root of the sandbox. */
+  readonly root: string;
+  readonly etc: string;
+  /** Storage of this build. */
+  readonly work: string;
+  readonly home: string;
+  readonly empty: string;
+  readonly dockerfile: string;
+}
+
+async function makeFolders(
+  { folder }: ScratchStorage,
+  dockerfile: string,
+  network: boolean,
+): Promise<Folders> {
+  const work = join(folder, 'work');
+  const folders: Folders = {
+    root: join(folder, 'sandbox'),
+    etc: join(folder, 'etc'),
+    work,
+    home: join(work, 'home'),
+    empty: join(folder, 'empty'),
+    dockerfile: join(folder, 'Dockerfile'),
+  };
+  const { root, etc, home, empty } = folders;
+  for (const path of [root, home, empty, join(etc, 'containers')])
+    await mkdir(path, { recursive: true, mode: 0o755 });
+  await writeFile(folders.dockerfile, dockerfile);
+  // The machine's own settings for containers must not reach a build.
+  const files: Record<string, string> = {
+    passwd: 'root:x:0:0:root:/root:/bin/sh\n',
+    group: 'root:x:0:\n',
+    'containers/policy.json': '{"default":[{"type":"insecureAcceptAnything"}]}\n',
+    'containers/registries.conf': '',
+    // The real paths are arguments; without some here, the library complains.
+    'containers/storage.conf':
+      '[storage]\ndriver = "overlay"\nrunroot = "/run/containers"\ngraphroot = "/var/tmp"\n',
+  };
+  if (network)
+    for (const name of ['resolv.conf', 'hosts', 'nsswitch.conf'])
+      files[name] = await readFile(join('/etc', name), 'utf8').catch(() => '');
+  for (const [name, content] of Object.entries(files)) await writeFile(join(etc, name), content);
+  return folders;
+}
+
+function unknownBases(images: readonly string[]): FailureError {
+  return new FailureError({
+    reason: 'base-image-not-found',
+    detail: `The Dockerfile names ${images.map((image) => `"${image}"`).join(', ')}, and no digest is known for it.`,
+    hint: 'Check the FROM, `COPY --from` and `RUN --mount=from=` of the Dockerfile: a name must be an image, or an earlier stage.',
+    about: { images },
+  });
+}
+
+async function readVersion(): Promise<string> {
+  const { stdout } = await run('buildah', ['--version'], { cwd: '/' });
+  const [, version = 'unknown'] = /version (\S+)/.exec(stdout.toString()) ?? [];
+  return `buildah ${version}`;
+}

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const script = fileURLToPath(new URL('./sandbox.sh', import.meta.url));
+
+/** Exit code of a sandbox that could not be made, as opposed to a command in it that failed. */
+export const sandboxFailed = 99;
+
+/**
+ * What we may do on this machine. `root`: everything. `user`: an ordinary user, who becomes root of a new
+ * user namespace with the ids of /etc/subuid. `namespaced`: root of a user namespace already.
+ */
+export type Privilege = 'root' | 'user' | 'namespaced';
+
+/** The privilege of this process. */
+export function privilege(): Privilege {
+  if (process.getuid?.() !== 0) return 'user';
+  return readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).join(' ') ===
+    '0 0 4294967295'
+    ? 'root'
+    : 'namespaced';
+}
+
+/** A command and its environment. */
+export interface CommandLine {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * The command in PID, mount, IPC and host name namespaces of its own: its processes and mounts end with it,
+ * and it ends with us, however we end. It sees all folders of the machine.
+ */
+export function contained(
+  privilege: Privilege,
+  command: readonly string[],
+  options: { readonly network: boolean },
+): CommandLine {
+  const namespaces = [
+    '--mount',
+    '--pid',
+    '--ipc',
+    '--uts',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+  ];
+  return {
+    // The parent death signal must come before unshare: --kill-child alone does not see us die.
+    program: 'setpriv',
+    args: [
+      '--pdeathsig',
+      'KILL',
+      'unshare',
+      ...(privilege === 'user' ? ['--user', '--map-root-user', '--map-auto'] : []),
+      ...namespaces,
+      ...(options.network ? [] : ['--net']),
+      ...command,
+    ],
+    env: storageEnvironment(privilege),
+  };
+}
+
+/** What a sandbox shows, and its own folders. */
+export interface Sandbox {
+  readonly network: boolean;
+  /** An empty folder that becomes its root. */
+  readonly root: string;
+  /** The folder that becomes its /etc. */
+  readonly etc: string;
+  /** Folders and files that it sees at the same place. */
+  readonly readOnly: readonly string[];
+  readonly writable: readonly string[];
+}
+
+/** The command, {@link contained}, and in a root folder that shows nothing else of the machine. */
+export function sandboxed(
+  privilege: Privilege,
+  command: readonly string[],
+  sandbox: Sandbox,
+): CommandLine {
+  const mode = privilege === 'root' ? 'root' : 'user';
+  const shown = [
+    ...sandbox.readOnly.map((path) => `ro:${path}`),
+    ...sandbox.writable.map((path) => `rw:${path}`),
+  ];
+  const setup = ['sh', script, mode, sandbox.root, sandbox.etc, ...shown, '--', ...command];
+  return contained(privilege, sandbox.network ? setup : withLoopback(setup), sandbox);
+}
+
+/** Sets up `lo` first: programs in a build may talk to themselves. */
+function withLoopback(command: readonly string[]): readonly string[] {
+  return ['sh', '-c', 'ip link set lo up || exit 99; exec "$@"', 'sh', ...command];
+}
+
+/**
+ * What tells buildah's storage library that it is root of a user namespace: without it, it would ask the
+ * kernel for what only real root may.
+ */
+function storageEnvironment(privilege: Privilege): Record<string, string> {
+  if (privilege === 'root') return {};
+  const uid = String(process.getuid?.() || 1000);
+  const gid = String(process.getgid?.() || 1000);
+  return {
+    _CONTAINERS_USERNS_CONFIGURED: 'done',
+    _CONTAINERS_ROOTLESS_UID: uid,
+    _CONTAINERS_ROOTLESS_GID: gid,
+  };
+}
