@@ -21,21 +21,26 @@ export function checkKustomization(
     const resolved = resolvePath(tree, folder);
     if (resolved === undefined || seen.has(resolved)) continue;
     seen.add(resolved);
-    const found = readKustomization(tree, resolved);
-    if (found === undefined) {
-      failures.push(bad(component, folder, 'it has no kustomization.yaml'));
-      continue;
-    }
-    for (const why of forbidden(found)) failures.push(bad(component, folder, why));
-    for (const base of bases(found)) {
-      const inner = resolvePath(tree, `${resolved}/${base}`);
-      if (inner === undefined || !exists(tree, inner)) {
-        failures.push(bad(component, folder, `it names ${base}, which is not in the component`));
-      } else if (!tree.has(inner)) pending.push(inner);
-    }
+    const { problems, folders } = checkFolder(tree, resolved);
+    for (const why of problems) failures.push(bad(component, folder, why));
+    pending.push(...folders);
   }
   const [first, ...rest] = failures;
   return first === undefined ? ok(null) : failed(first, ...rest);
+}
+
+function checkFolder(tree: FileTree, folder: string): { problems: string[]; folders: string[] } {
+  const found = readKustomization(tree, folder);
+  if (found === undefined) return { problems: ['it has no kustomization.yaml'], folders: [] };
+  const problems = forbidden(found);
+  const folders: string[] = [];
+  for (const base of bases(found)) {
+    const inner = resolvePath(tree, `${folder}/${base}`);
+    if (inner === undefined || !exists(tree, inner)) {
+      problems.push(`it names ${base}, which is not in the component`);
+    } else if (!tree.has(inner)) folders.push(inner);
+  }
+  return { problems, folders };
 }
 
 const names = z.array(z.string()).nullish();

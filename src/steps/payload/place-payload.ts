@@ -25,26 +25,22 @@ export function placePayload(
   if (path !== '.' && !isInnerPath(path)) {
     return failed(badInto(component, rule.into, 'is not a path inside kodata'));
   }
-  const { replaces, versioned } = replacedFolder(rule);
+  const { replaces, versionFolder } = replacedFolder(rule, version);
   if (replaces === '') return failed(badInto(component, rule.into, 'is in no folder of its own'));
   const keep = rule.keep.map((glob) => glob.replaceAll('{version}', version));
-  const metadata = { component, replaces, version: versioned ? version : null, keep };
-  return ok({ path, metadata });
+  return ok({ path, metadata: { component, replaces, versionFolder, keep } });
 }
 
+type Replaced = Pick<PayloadMetadata, 'replaces' | 'versionFolder'>;
+
 /** `tekton-pipeline/{version}/x.yaml` replaces `tekton-pipeline`; without a version, the file's own folder. */
-function replacedFolder({ render, into }: Payload): {
-  replaces: string | null;
-  versioned: boolean;
-} {
-  if (into === '.') return { replaces: null, versioned: false };
-  const parts = into.split('/');
-  const at = parts.findIndex((part) => part.includes('{version}'));
-  if (at >= 0) return { replaces: parts.slice(0, at).join('/'), versioned: true };
-  return {
-    replaces: parts.slice(0, render === 'copy' ? undefined : -1).join('/'),
-    versioned: false,
-  };
+function replacedFolder({ render, into }: Payload, version: string): Replaced {
+  if (into === '.') return { replaces: null, versionFolder: null };
+  const folders = into.split('/').slice(0, render === 'copy' ? undefined : -1);
+  const at = folders.findIndex((folder) => folder.includes('{version}'));
+  if (at < 0) return { replaces: folders.join('/'), versionFolder: null };
+  const versionFolder = folders[at]?.replaceAll('{version}', version) ?? null;
+  return { replaces: folders.slice(0, at).join('/'), versionFolder };
 }
 
 /** The text in which each marker's "devel" has become the version. */

@@ -1,13 +1,7 @@
 import type { Failure, Outcome } from '../../builds/failure.ts';
 import { failed, ok } from '../../builds/result.ts';
-import {
-  type FileTree,
-  readFile,
-  resolvePath,
-  subtree,
-  type TreeFile,
-} from '../../plan/file-tree.ts';
-import type { Input } from './walk-inputs.ts';
+import type { FileTree, TreeFile } from '../../plan/file-tree.ts';
+import { type FoundInput, findInput, type Input, missingInput } from './find-input.ts';
 
 /** Files as they are, and the links that were left out because nothing in the component is behind them. */
 export interface Copied {
@@ -24,26 +18,20 @@ export function renderCopy(source: FileTree, inputs: readonly Input[]): Outcome<
   const leftOut: string[] = [];
   const missing: Failure[] = [];
   for (const { path } of inputs) {
-    const root = resolvePath(source, path) ?? '';
-    const named = readFile(source, path);
-    const inside = path === '.' ? source : root === '' ? new Map() : subtree(source, root);
-    if (named === undefined && inside.size === 0) missing.push(missingInput(path));
-    if (named !== undefined) files.set(path.split('/').at(-1) as string, named);
-    for (const name of inside.keys()) {
-      const file = readFile(source, path === '.' ? name : `${root}/${name}`);
-      if (file === undefined) leftOut.push(name);
-      else files.set(name, file);
+    const found = findInput(source, path);
+    if (found === undefined) missing.push(missingInput(path));
+    else {
+      for (const [name, file] of filesOf(found, path)) {
+        if (file === undefined) leftOut.push(name);
+        else files.set(name, file);
+      }
     }
   }
   const [first, ...rest] = missing;
   return first === undefined ? ok({ files, leftOut }) : failed(first, ...rest);
 }
 
-function missingInput(path: string): Failure {
-  return {
-    reason: 'bad-payload',
-    detail: `The payload input ${path} does not exist in the component.`,
-    hint: "Check that the ref has it, or mend the component's `payload.inputs` in product.yaml.",
-    about: { input: path },
-  };
+function filesOf(found: FoundInput, path: string): [name: string, file: TreeFile | undefined][] {
+  if (found.kind === 'file') return [[path.split('/').at(-1) as string, found.file]];
+  return found.names.map((name) => [name, found.file(name)]);
 }

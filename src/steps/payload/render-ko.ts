@@ -1,9 +1,10 @@
 import type { Failure, Outcome } from '../../builds/failure.ts';
 import { failed, ok } from '../../builds/result.ts';
-import { type FileTree, readText } from '../../plan/file-tree.ts';
+import type { FileTree } from '../../plan/file-tree.ts';
+import type { Input } from './find-input.ts';
 import { joinDocuments } from './join-documents.ts';
 import { type Images, substituteReferences } from './substitute-references.ts';
-import { type Input, walkInputs } from './walk-inputs.ts';
+import { walkInputs } from './walk-inputs.ts';
 
 /** What `ko resolve -f INPUT…` prints, document for document, without compiling anything. */
 export function renderKo(
@@ -16,8 +17,8 @@ export function renderKo(
   if (files.value.length === 0) return failed(empty(inputs));
   const texts: string[] = [];
   const failures: Failure[] = [];
-  for (const file of files.value) {
-    const text = substituteReferences(file, readText(source, file) ?? '', images);
+  for (const { path, text: original } of files.value) {
+    const text = substituteReferences(path, original, images);
     if (text.ok) texts.push(text.value);
     else failures.push(...text.failures);
   }

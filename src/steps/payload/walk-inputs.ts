@@ -1,11 +1,12 @@
 import type { Failure, Outcome } from '../../builds/failure.ts';
 import { failed, ok } from '../../builds/result.ts';
-import { type FileTree, readFile, resolvePath, subtree } from '../../plan/file-tree.ts';
+import type { FileTree } from '../../plan/file-tree.ts';
+import { findInput, type Input, missingInput } from './find-input.ts';
 
-/** An input of a payload rule: a file, or a folder with or without what is below it. */
-export interface Input {
+/** A file to read: its path for people, and its text. */
+export interface InputFile {
   readonly path: string;
-  readonly recursive: boolean;
+  readonly text: string;
 }
 
 /**
@@ -13,27 +14,28 @@ export interface Input {
  * within each folder (`a/` before `a.yaml`); folders inside a folder only with `recursive`; of a folder
  * only `.yaml` and `.json` (not `.yml`), of a file named outright any.
  */
-export function walkInputs(tree: FileTree, inputs: readonly Input[]): Outcome<string[]> {
-  const files: string[] = [];
-  const failures: Failure[] = [];
+export function walkInputs(source: FileTree, inputs: readonly Input[]): Outcome<InputFile[]> {
+  const files: InputFile[] = [];
+  const missing: Failure[] = [];
   for (const { path, recursive } of inputs) {
-    const root = resolvePath(tree, path) ?? '';
-    const inside = path === '.' ? tree : root === '' ? new Map() : subtree(tree, root);
-    if (root !== '' && tree.has(root)) files.push(path);
-    else if (inside.size > 0) files.push(...walkFolder(tree, path, inside, recursive));
-    else failures.push(missing(path));
+    const found = findInput(source, path);
+    if (found === undefined) missing.push(missingInput(path));
+    else if (found.kind === 'file') files.push({ path, text: found.file.content.toString() });
+    else {
+      for (const name of walkOrder(found.names, recursive)) {
+        const text = found.file(name)?.content.toString();
+        if (text !== undefined) files.push({ path: path === '.' ? name : `${path}/${name}`, text });
+      }
+    }
   }
-  const [first, ...rest] = failures;
+  const [first, ...rest] = missing;
   return first === undefined ? ok(files) : failed(first, ...rest);
 }
 
-function walkFolder(tree: FileTree, path: string, inside: FileTree, recursive: boolean): string[] {
-  return [...inside.keys()]
-    .filter((name) => recursive || !name.includes('/'))
-    .filter((name) => /\.(yaml|json)$/.test(name))
-    .sort(asWalked)
-    .map((name) => (path === '.' ? name : `${path}/${name}`))
-    .filter((name) => readFile(tree, name) !== undefined);
+function walkOrder(names: readonly string[], recursive: boolean): string[] {
+  return names
+    .filter((name) => (recursive || !name.includes('/')) && /\.(yaml|json)$/.test(name))
+    .sort(asWalked);
 }
 
 // Segment by segment, each by its bytes: the whole path would sort `a.yaml` before `a/b.yaml`.
@@ -45,13 +47,4 @@ function asWalked(a: string, b: string): number {
     if (part !== other) return Buffer.compare(Buffer.from(part), Buffer.from(other));
   }
   return left.length - right.length;
-}
-
-function missing(path: string): Failure {
-  return {
-    reason: 'bad-payload',
-    detail: `The payload input ${path} does not exist in the component.`,
-    hint: "Check that the ref has it, or mend the component's `payload.inputs` in product.yaml.",
-    about: { input: path },
-  };
 }
