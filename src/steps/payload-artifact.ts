@@ -6,7 +6,7 @@ export const PayloadMetadata = z.object({
   /** Folder of kodata that this payload replaces; null: it lies below all others (the operator's own). */
   replaces: z.string().nullable(),
   /** Name of the version folder in {@link replaces}; null where the rule has none. */
-  versionFolder: z.string().nullable(),
+  version: z.string().nullable(),
   /** Globs of kodata files that stay although they lie in {@link replaces}. */
   keep: z.array(z.string()),
 });

@@ -9,7 +9,7 @@ import { gzipLayer, writeLayout } from '../oci-layout.ts';
 import { PayloadMetadata } from '../payload-artifact.ts';
 import { artifactRepository, type StepContext, type StepProgram } from '../step.ts';
 import { addLayer } from './add-layer.ts';
-import { assembleKodata, type ComponentPayload } from './assemble-kodata.ts';
+import { assembleKodata, type ComponentPayload } from '../assemble-kodata.ts';
 import { readBaseImage } from './read-base-image.ts';
 
 /**

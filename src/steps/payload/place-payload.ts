@@ -25,22 +25,24 @@ export function placePayload(
   if (path !== '.' && !isInnerPath(path)) {
     return failed(badInto(component, rule.into, 'is not a path inside kodata'));
   }
-  const { replaces, versionFolder } = replacedFolder(rule, version);
-  if (replaces === '') return failed(badInto(component, rule.into, 'is in no folder of its own'));
+  const folders = replacedFolder(rule, version);
+  if (folders.replaces === '') {
+    return failed(badInto(component, rule.into, 'is in no folder of its own'));
+  }
   const keep = rule.keep.map((glob) => glob.replaceAll('{version}', version));
-  return ok({ path, metadata: { component, replaces, versionFolder, keep } });
+  return ok({ path, metadata: { component, ...folders, keep } });
 }
 
-type Replaced = Pick<PayloadMetadata, 'replaces' | 'versionFolder'>;
+type Replaced = Pick<PayloadMetadata, 'replaces' | 'version'>;
 
 /** `tekton-pipeline/{version}/x.yaml` replaces `tekton-pipeline`; without a version, the file's own folder. */
 function replacedFolder({ render, into }: Payload, version: string): Replaced {
-  if (into === '.') return { replaces: null, versionFolder: null };
+  if (into === '.') return { replaces: null, version: null };
   const folders = into.split('/').slice(0, render === 'copy' ? undefined : -1);
   const at = folders.findIndex((folder) => folder.includes('{version}'));
-  if (at < 0) return { replaces: folders.join('/'), versionFolder: null };
-  const versionFolder = folders[at]?.replaceAll('{version}', version) ?? null;
-  return { replaces: folders.slice(0, at).join('/'), versionFolder };
+  if (at < 0) return { replaces: folders.join('/'), version: null };
+  const name = folders[at]?.replaceAll('{version}', version) ?? null;
+  return { replaces: folders.slice(0, at).join('/'), version: name };
 }
 
 /** The text in which each marker's "devel" has become the version. */

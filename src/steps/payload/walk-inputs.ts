@@ -1,7 +1,7 @@
 import type { Failure, Outcome } from '../../builds/failure.ts';
 import { failed, ok } from '../../builds/result.ts';
 import type { FileTree } from '../../plan/file-tree.ts';
-import { findInput, type Input, missingInput } from './find-input.ts';
+import { type FoundInput, findInput, type Input, missingInput } from './find-input.ts';
 
 /** A file to read: its path for people, and its text. */
 export interface InputFile {
@@ -17,19 +17,22 @@ export interface InputFile {
 export function walkInputs(source: FileTree, inputs: readonly Input[]): Outcome<InputFile[]> {
   const files: InputFile[] = [];
   const missing: Failure[] = [];
-  for (const { path, recursive } of inputs) {
-    const found = findInput(source, path);
-    if (found === undefined) missing.push(missingInput(path));
-    else if (found.kind === 'file') files.push({ path, text: found.file.content.toString() });
-    else {
-      for (const name of walkOrder(found.names, recursive)) {
-        const text = found.file(name)?.content.toString();
-        if (text !== undefined) files.push({ path: path === '.' ? name : `${path}/${name}`, text });
-      }
-    }
+  for (const input of inputs) {
+    const found = findInput(source, input.path);
+    if (found === undefined) missing.push(missingInput(input.path));
+    else files.push(...filesOf(found, input));
   }
   const [first, ...rest] = missing;
   return first === undefined ? ok(files) : failed(first, ...rest);
+}
+
+function filesOf(found: FoundInput, { path, recursive }: Input): InputFile[] {
+  if (found.kind === 'file') return [{ path, text: found.file.content.toString() }];
+  return walkOrder(found.names, recursive).flatMap((name) => {
+    const file = found.file(name);
+    const shown = path === '.' ? name : `${path}/${name}`;
+    return file === undefined ? [] : [{ path: shown, text: file.content.toString() }];
+  });
 }
 
 function walkOrder(names: readonly string[], recursive: boolean): string[] {

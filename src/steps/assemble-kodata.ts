@@ -1,8 +1,8 @@
-import type { Failure, Outcome } from '../../builds/failure.ts';
-import { failed, ok } from '../../builds/result.ts';
-import { type FileTree, type TreeFile, treeProblem, withFiles } from '../../plan/file-tree.ts';
-import { matchesGlob } from '../../plan/glob.ts';
-import type { PayloadMetadata } from '../payload-artifact.ts';
+import type { Failure, Outcome } from '../builds/failure.ts';
+import { failed, ok } from '../builds/result.ts';
+import { type FileTree, type TreeFile, treeProblem, withFiles } from '../plan/file-tree.ts';
+import { matchesGlob } from '../plan/glob.ts';
+import type { PayloadMetadata } from './payload-artifact.ts';
 
 /** What one component contributes. */
 export interface ComponentPayload {
@@ -38,13 +38,13 @@ function withoutReplaced(tree: FileTree, metadata: PayloadMetadata): FileTree {
 }
 
 /** Where a file that lies below a payload goes: a kept one of another version moves to this build's. */
-function placeOf(path: string, { replaces, versionFolder, keep }: PayloadMetadata) {
+function placeOf(path: string, { replaces, version, keep }: PayloadMetadata) {
   if (!path.startsWith(`${replaces}/`)) return path;
   if (!keep.some((glob) => matchesGlob(path, glob))) return undefined;
   const [folder, ...rest] = path.slice(`${replaces}/`.length).split('/');
   const isOtherVersion = rest.length > 0 && isVersion(folder as string);
-  return versionFolder !== null && isOtherVersion
-    ? [replaces, versionFolder, ...rest].join('/')
+  return version !== null && isOtherVersion
+    ? [replaces, version, ...rest].join('/')
     : path;
 }
 
@@ -76,13 +76,13 @@ function rivals(payloads: readonly ComponentPayload[]): Failure[] {
   const versions = new Map<string, PayloadMetadata>();
   const failures: Failure[] = [];
   for (const { metadata } of payloads) {
-    const { replaces, versionFolder, component } = metadata;
-    if (replaces === null || versionFolder === null) continue;
+    const { replaces, version, component } = metadata;
+    if (replaces === null || version === null) continue;
     const other = versions.get(replaces);
     versions.set(replaces, metadata);
-    if (other === undefined || other.versionFolder === versionFolder) continue;
+    if (other === undefined || other.version === version) continue;
     const components = [other.component, component];
-    const found = `${other.versionFolder} and ${versionFolder}`;
+    const found = `${other.version} and ${version}`;
     failures.push(
       bad(`${components.join(' and ')} make two version folders in ${replaces}: ${found}`, {
         components,
