@@ -45,7 +45,14 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
     if (current === undefined) return [];
     current = unwrap(current);
   }
-  return current instanceof z.ZodObject ? Object.keys(current.shape) : [];
+  return objectKeys(current);
+}
+
+/** Of a union: the keys of all its members. */
+function objectKeys(schema: z.ZodType): string[] {
+  if (schema instanceof z.ZodObject) return Object.keys(schema.shape);
+  if (!(schema instanceof z.ZodUnion)) return [];
+  return [...new Set(schema.options.flatMap((option) => objectKeys(unwrap(option as z.ZodType))))];
 }
 
 function unwrap(schema: z.ZodType): z.ZodType {

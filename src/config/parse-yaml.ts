@@ -3,12 +3,19 @@ import { isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from '
 /** A problem at a line (from 1) of a YAML file. */
 export interface YamlProblem {
   readonly line: number;
+  readonly column: number;
   readonly text: string;
 }
 
 /** A YAML file as data that still knows its lines, or what is wrong with its syntax. */
 export type ParsedYaml =
-  | { readonly ok: true; readonly value: unknown; lineOf(path: readonly PropertyKey[]): number }
+  | {
+      readonly ok: true;
+      readonly value: unknown;
+      lineOf(path: readonly PropertyKey[]): number;
+      /** Line and column, both from 1. */
+      placeOf(path: readonly PropertyKey[]): { readonly line: number; readonly column: number };
+    }
   | { readonly ok: false; readonly problems: readonly [YamlProblem, ...YamlProblem[]] };
 
 /** Parses one YAML 1.2 document. Duplicate keys are errors: the second would silently win. */
@@ -21,12 +28,13 @@ export function parseYaml(text: string): ParsedYaml {
   });
   const problems = document.errors.map((error) => ({
     line: lines.linePos(error.pos[0]).line,
+    column: lines.linePos(error.pos[0]).col,
     text: error.message.replace(/\.$/, ''),
   }));
   if (problems.length > 0)
     return { ok: false, problems: problems as [YamlProblem, ...YamlProblem[]] };
 
-  const lineOf = (path: readonly PropertyKey[]) => {
+  const placeOf = (path: readonly PropertyKey[]) => {
     let node = document.contents as Node | null;
     let offset = node?.range?.[0] ?? 0;
     for (const key of path) {
@@ -36,9 +44,24 @@ export function parseYaml(text: string): ParsedYaml {
       offset = next.offset;
       node = next.node;
     }
-    return lines.linePos(offset).line || 1;
+    const { line, col } = lines.linePos(offset);
+    return { line: line || 1, column: col || 1 };
   };
-  return { ok: true, value: document.toJS({ maxAliasCount: 100 }), lineOf };
+  const value = withFewAliases(() => document.toJS({ maxAliasCount: 100 }));
+  if (!value.ok) return value;
+  return { ok: true, value: value.value, placeOf, lineOf: (path) => placeOf(path).line };
+}
+
+/** The library throws where aliases would blow a small file up. */
+function withFewAliases(
+  read: () => unknown,
+): { ok: true; value: unknown } | (ParsedYaml & { ok: false }) {
+  try {
+    return { ok: true, value: read() };
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    return { ok: false, problems: [{ line: 1, column: 1, text: 'it has too many aliases' }] };
+  }
 }
 
 function step(

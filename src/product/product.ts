@@ -36,17 +36,24 @@ const innerPath = z
 
 const semver = z.string().regex(/^\d+\.\d+\.\d+$/, 'must be MAJOR.MINOR.PATCH');
 
-const envName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be an environment variable name');
+const envName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be an environment variable name');
 
 const release = z.strictObject({
   branch: z.string().min(1).describe('Branch of the productization repository.'),
   version: semver.describe('Version of the released operator that builds are based on.'),
-  channels: z.array(z.string().min(1)).min(1).describe('OLM channels of the bundle; the first is the default.'),
+  channels: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe('OLM channels of the bundle; the first is the default.'),
   default: z.boolean().default(false).describe('The release of a request that names none.'),
 });
 
 const patches = z.strictObject({
-  dir: innerPath.describe('Folder of `*.patch` files in the productization repository, applied in lexical order.'),
+  dir: innerPath.describe(
+    'Folder of `*.patch` files in the productization repository, applied in lexical order.',
+  ),
   'applied-by': z
     .enum(['tributary', 'dockerfile'])
     .describe(
@@ -61,10 +68,18 @@ const input = z.strictObject({
 
 const into = z
   .string()
-  .refine((value) => !value.startsWith('/') && !value.split('/').includes('..'), 'must be a path inside kodata')
-  .describe('File (or, for `copy`, folder) in kodata; `{version}` is the version folder of this build, `{shipped}` the one shipped today.');
+  .refine(
+    (value) => !value.startsWith('/') && !value.split('/').includes('..'),
+    'must be a path inside kodata',
+  )
+  .describe(
+    'File (or, for `copy`, folder) in kodata; `{version}` is the version folder of this build, `{shipped}` the one shipped today.',
+  );
 
-const keep = z.array(z.string()).default([]).describe('Globs of kodata files that stay although they lie in the folder that is replaced.');
+const keep = z
+  .array(z.string())
+  .default([])
+  .describe('Globs of kodata files that stay although they lie in the folder that is replaced.');
 
 const markers = z
   .array(z.string())
@@ -77,42 +92,78 @@ const payload = z.discriminatedUnion('render', [
     .describe("Walk the inputs in ko's order and replace `ko://` references."),
   z
     .strictObject({ render: z.literal('kustomize'), path: innerPath, markers, into, keep })
-    .describe('`kustomize build PATH`, then replace `ko://` references. No plugins, Helm or remote bases.'),
+    .describe(
+      '`kustomize build PATH`, then replace `ko://` references. No plugins, Helm or remote bases.',
+    ),
   z
     .strictObject({
       render: z.literal('command'),
-      run: z.array(z.string()).min(1).describe('Program and arguments, run in the component with no network; what it prints is the payload.'),
+      run: z
+        .array(z.string())
+        .min(1)
+        .describe(
+          'Program and arguments, run in the component with no network; what it prints is the payload.',
+        ),
       image: z.string().describe('Base image that it runs in, as in a FROM line.'),
-      env: z.record(envName, z.string()).default({}).describe('Environment; `{version}` is replaced.'),
+      env: z
+        .record(envName, z.string())
+        .default({})
+        .describe('Environment; `{version}` is replaced.'),
       markers,
       into,
       keep,
     })
-    .describe('A command of the component prints the payload. It is code of the ref: it runs in the sandbox.'),
+    .describe(
+      'A command of the component prints the payload. It is code of the ref: it runs in the sandbox.',
+    ),
   z
-    .strictObject({ render: z.literal('copy'), inputs: z.array(input).min(1), into: into.default('.'), keep })
-    .describe('Copy files and folders as they are (the operator: its own kodata, below everything else).'),
+    .strictObject({
+      render: z.literal('copy'),
+      inputs: z.array(input).min(1),
+      into: into.default('.'),
+      keep,
+    })
+    .describe(
+      'Copy files and folders as they are (the operator: its own kodata, below everything else).',
+    ),
 ]);
 
 const generatedBundle = z.strictObject({
-  run: z.array(z.string()).min(1).describe('Program and arguments that generate the bundle, run in the component with no network.'),
+  run: z
+    .array(z.string())
+    .min(1)
+    .describe(
+      'Program and arguments that generate the bundle, run in the component with no network.',
+    ),
   image: z.string().describe('Base image that it runs in.'),
   env: z.record(envName, z.string()).default({}),
   output: innerPath.default('bundle').describe('Folder it leaves, with `manifests/`.'),
-  when: z.literal('operator ref').default('operator ref').describe('Only where a request names this component.'),
+  when: z
+    .literal('operator ref')
+    .default('operator ref')
+    .describe('Only where a request names this component.'),
 });
 
 const component = z.strictObject({
-  repository: z.url().optional().describe('Git URL; default: the `url` of its entry in upstream_sources.yaml.'),
+  repository: z
+    .url()
+    .optional()
+    .describe('Git URL; default: the `url` of its entry in upstream_sources.yaml.'),
   aliases: z.array(componentName).default([]).describe('Other names it has or had.'),
-  tracks: z.record(z.string(), z.string()).default({}).describe('Release → the upstream branch it tracks; default: the `branch` of its entry.'),
+  tracks: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Release → the upstream branch it tracks; default: the `branch` of its entry.'),
   patches: patches.optional(),
   payload: payload.optional(),
   bundle: generatedBundle.optional(),
 });
 
 const csvPlace = z.strictObject({
-  env: z.array(envName).default([]).describe('Environment variables and relatedImages of these names.'),
+  env: z
+    .array(envName)
+    .default([])
+    .describe('Environment variables and relatedImages of these names.'),
   deployment: z.string().optional().describe('Only containers of this deployment; default: any.'),
   containers: z.array(z.string()).default([]).describe('Containers whose image it is; `*` is all.'),
   related: z.array(z.string()).default([]).describe('Further names in relatedImages.'),
@@ -133,19 +184,34 @@ const image = z.strictObject({
     .regex(/^\/[^\0]*[^/\0]$/, 'must be an absolute path')
     .optional()
     .describe('This image carries the payload, in this folder.'),
-  network: z.boolean().default(false).describe('Its build needs the network (the configuration must allow it too).'),
+  network: z
+    .boolean()
+    .default(false)
+    .describe('Its build needs the network (the configuration must allow it too).'),
   args: z.record(envName, z.string()).default({}).describe('Build arguments.'),
 });
 
 /** What a product is: components, images, where payload and bundle come from. Source: docs/reference/product.md. */
 export const Product = z.strictObject({
-  product: z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/).describe('Name of the product.'),
+  product: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+    .describe('Name of the product.'),
   layout: z.literal('distgit').describe('How its repository is laid out.'),
-  repository: z.url().describe('Productization repository: `upstream_sources.yaml`, `distgit/`, `patches/`.'),
+  repository: z
+    .url()
+    .describe('Productization repository: `upstream_sources.yaml`, `distgit/`, `patches/`.'),
   releases: z.record(z.string(), release).describe('Streams of the product.'),
-  components: z.record(componentName, component).describe('Upstream repositories, named as in upstream_sources.yaml.'),
-  images: z.record(imageName, image).describe('Every image that is built, by its name in the remote.'),
-  external: z.array(z.string()).default([]).describe('Globs of image references that the CSV names and that stay as they are.'),
+  components: z
+    .record(componentName, component)
+    .describe('Upstream repositories, named as in upstream_sources.yaml.'),
+  images: z
+    .record(imageName, image)
+    .describe('Every image that is built, by its name in the remote.'),
+  external: z
+    .array(z.string())
+    .default([])
+    .describe('Globs of image references that the CSV names and that stay as they are.'),
   bundle: z.strictObject({
     image: imageName,
     package: z.string().min(1).describe('OLM package.'),
@@ -153,7 +219,11 @@ export const Product = z.strictObject({
   }),
   index: z.strictObject({
     image: imageName,
-    serve: z.enum(['opm', 'data']).describe('`opm`: on an opm base, serves by itself. `data`: catalog files only (extractContent).'),
+    serve: z
+      .enum(['opm', 'data'])
+      .describe(
+        '`opm`: on an opm base, serves by itself. `data`: catalog files only (extractContent).',
+      ),
     base: z.string().optional().describe('The opm base image.'),
   }),
   verify: z
@@ -161,7 +231,9 @@ export const Product = z.strictObject({
       revision: z
         .array(z.string().regex(/^file:\/.+/, 'must be file:/PATH'))
         .default([])
-        .describe('What an image build leaves behind that names its commit: `file:/PATH` in the image.'),
+        .describe(
+          'What an image build leaves behind that names its commit: `file:/PATH` in the image.',
+        ),
     })
     .default({ revision: [] }),
 });
