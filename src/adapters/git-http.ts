@@ -20,12 +20,18 @@ const requestLimit = 4 * 2 ** 20;
  */
 export function createGitHttp(state: string) {
   return {
-    async advertise(repository: ExportedRepository, protocol: string, signal: AbortSignal): Promise<Readable | undefined> {
+    async advertise(
+      repository: ExportedRepository,
+      protocol: string,
+      signal: AbortSignal,
+    ): Promise<Readable | undefined> {
       const folder = await findRepository(state, repository);
       if (folder === undefined) return undefined;
       const refs = await uploadPack(['--http-backend-info-refs', folder], folder, protocol, signal);
       // Version 2 has no announcement of the service: its answer begins with the version.
-      const announcement = protocol.includes('version=2') ? [] : ['001e# service=git-upload-pack\n0000'];
+      const announcement = protocol.includes('version=2')
+        ? []
+        : ['001e# service=git-upload-pack\n0000'];
       return Readable.from(concatenate(announcement, refs.output), { objectMode: false });
     },
 
@@ -45,7 +51,10 @@ export function createGitHttp(state: string) {
   };
 }
 
-async function findRepository(state: string, { tag, owner, repo }: ExportedRepository): Promise<string | undefined> {
+async function findRepository(
+  state: string,
+  { tag, owner, repo }: ExportedRepository,
+): Promise<string | undefined> {
   const plain = /^[A-Za-z0-9_][-A-Za-z0-9_.]*$/;
   if (![tag, owner, repo].every((part) => plain.test(part))) return undefined;
   const folder = join(state, 'git', tag, owner, `${repo}.git`);
@@ -53,14 +62,32 @@ async function findRepository(state: string, { tag, owner, repo }: ExportedRepos
   return found?.isDirectory() ? folder : undefined;
 }
 
-async function uploadPack(args: readonly string[], folder: string, protocol: string, signal: AbortSignal) {
+async function uploadPack(
+  args: readonly string[],
+  folder: string,
+  protocol: string,
+  signal: AbortSignal,
+) {
   const git = await startProcess(
     'git',
-    ['-c', 'safe.directory=*', '-c', 'uploadpack.allowAnySHA1InWant=true', 'upload-pack', '--strict', '--stateless-rpc', ...args],
+    [
+      '-c',
+      'safe.directory=*',
+      '-c',
+      'uploadpack.allowAnySHA1InWant=true',
+      'upload-pack',
+      '--strict',
+      '--stateless-rpc',
+      ...args,
+    ],
     {
       cwd: folder,
       stdin: 'pipe',
-      env: { ...(protocol === '' ? {} : { GIT_PROTOCOL: protocol }), GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' },
+      env: {
+        ...(protocol === '' ? {} : { GIT_PROTOCOL: protocol }),
+        GIT_CONFIG_NOSYSTEM: '1',
+        GIT_CONFIG_GLOBAL: '/dev/null',
+      },
     },
   );
   const kill = () => void git.kill();
@@ -74,7 +101,10 @@ async function uploadPack(args: readonly string[], folder: string, protocol: str
   return { output, input, kill };
 }
 
-async function* concatenate(first: readonly string[], rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* concatenate(
+  first: readonly string[],
+  rest: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer> {
   for (const text of first) yield Buffer.from(text);
   yield* rest;
 }

@@ -8,6 +8,7 @@ import { parseTag, type Tag } from '../plan/names.ts';
 import type { Product } from '../product/product.ts';
 import type { PlanAnswer, Readiness, Submitted } from './answers.ts';
 import { renderLinks } from './links.ts';
+import { attemptOutcome } from './attempt-outcome.ts';
 import { listComponents } from './list-components.ts';
 import { renderInstall } from './render-install.ts';
 import type { LinkedBuild, Service } from './service.ts';
@@ -49,7 +50,7 @@ export function createBuildService(parts: ServiceParts): Service {
 
   return {
     submit: (body, requester) =>
-      flatAttempt(async () => {
+      attemptOutcome(async () => {
         const resolved = await parts.resolve(body);
         if (!resolved.ok) return resolved;
         const { kind, build } = await submitBuild(engine, { ...resolved.value, requester });
@@ -57,7 +58,7 @@ export function createBuildService(parts: ServiceParts): Service {
       }),
 
     plan: (body, signal) =>
-      flatAttempt(async () => {
+      attemptOutcome(async () => {
         const resolved = await parts.resolve(body);
         if (!resolved.ok) return resolved;
         const planned = await parts.plan(resolved.value, signal);
@@ -67,7 +68,7 @@ export function createBuildService(parts: ServiceParts): Service {
       }),
 
     get: (tag) =>
-      flatAttempt(async () => {
+      attemptOutcome(async () => {
         const found = await find(tag);
         return found.ok ? ok(withLinks(found.value)) : found;
       }),
@@ -79,13 +80,13 @@ export function createBuildService(parts: ServiceParts): Service {
       }),
 
     events: (tag, after, signal) =>
-      flatAttempt(async () => {
+      attemptOutcome(async () => {
         const found = await find(tag);
         return found.ok ? ok(engine.events(found.value.tag, after, signal)) : found;
       }),
 
     log: (tag, step, follow, signal) =>
-      flatAttempt(async () => {
+      attemptOutcome(async () => {
         const found = await find(tag);
         if (!found.ok) return found;
         const log = await engine.log(found.value.tag, step, follow, signal);
@@ -93,7 +94,7 @@ export function createBuildService(parts: ServiceParts): Service {
       }),
 
     install: (tag) =>
-      flatAttempt(async () => {
+      attemptOutcome(async () => {
         const found = await find(tag);
         if (!found.ok) return found;
         const build = found.value;
@@ -101,8 +102,8 @@ export function createBuildService(parts: ServiceParts): Service {
         return ok(renderInstall(installable(build, product, configuration)));
       }),
 
-    cancel: (tag) => flatAttempt(() => change(tag, (known) => engine.cancel(known))),
-    rerun: (tag, options) => flatAttempt(() => change(tag, (known) => engine.rerun(known, options))),
+    cancel: (tag) => attemptOutcome(() => change(tag, (known) => engine.cancel(known))),
+    rerun: (tag, options) => attemptOutcome(() => change(tag, (known) => engine.rerun(known, options))),
     components: async () => ok(listComponents(product, configuration)),
 
     readiness: async () => {
@@ -110,11 +111,6 @@ export function createBuildService(parts: ServiceParts): Service {
       return { ready: checks.every((check) => check.ok), checks };
     },
   };
-}
-
-async function flatAttempt<Value>(work: () => Promise<Outcome<Value>>): Promise<Outcome<Value>> {
-  const outcome = await attempt(work);
-  return outcome.ok ? outcome.value : outcome;
 }
 
 function describeSubmission(outcome: Submitted['outcome'], build: LinkedBuild): Submitted {

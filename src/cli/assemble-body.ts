@@ -9,14 +9,14 @@ export interface RequestFlags {
   readonly name?: string;
   readonly release?: string;
   /** `[COMPONENT=]auto|merge|pick|head`. */
-  readonly as: readonly string[];
+  readonly as?: readonly string[];
   /** `[COMPONENT=]BRANCH`. */
-  readonly base: readonly string[];
+  readonly base?: readonly string[];
   /** `COMPONENT=none` or `COMPONENT=FILE[,FILE…]`. */
-  readonly patches: readonly string[];
+  readonly patches?: readonly string[];
   readonly remote?: string;
-  readonly notify: readonly string[];
-  readonly rebuild: boolean;
+  readonly notify?: readonly string[];
+  readonly rebuild?: true;
   readonly productRef?: string;
   /** A file with a request as JSON, or `-`. */
   readonly request?: string;
@@ -37,8 +37,8 @@ export async function assembleBody(
     ...optional('release', flags.release),
     ...optional('product', flags.productRef),
     ...optional('remote', flags.remote),
-    ...(flags.notify.length > 0 ? { notify: flags.notify } : {}),
-    ...(flags.patches.length > 0 ? { patches: patchesOf(flags.patches) } : {}),
+    ...(flags.notify === undefined ? {} : { notify: flags.notify }),
+    ...(flags.patches === undefined ? {} : { patches: patchesOf(flags.patches) }),
     ...(flags.rebuild ? { rebuild: true } : {}),
     ...(refs.length > 0 || given['components'] === undefined
       ? { components: { ...(given['components'] as object | undefined), ...components } }
@@ -48,8 +48,8 @@ export async function assembleBody(
 
 async function nameComponents(service: Service, refs: readonly string[], flags: RequestFlags) {
   const { components } = demand(await service.components());
-  const as = byComponent(flags.as, '--as');
-  const base = byComponent(flags.base, '--base');
+  const as = byComponent(flags.as ?? [], '--as');
+  const base = byComponent(flags.base ?? [], '--base');
   const named: Record<string, unknown> = {};
   for (const text of refs) {
     const { component, ref } = demand(componentOfRef(text, components));

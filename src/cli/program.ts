@@ -79,15 +79,15 @@ export function createProgram(io: CliIo, open: OpenService, done: (exitCode: num
   program
     .command('status <tag>')
     .summary('show a build')
-    .option('-f, --follow', 'until it ends', false)
-    .action(verb(async (cli, tag: string, flags: { follow: boolean }) => (await import('./status.ts')).status(cli, tag, flags.follow)));
+    .option('-f, --follow', 'until it ends')
+    .action(verb(async (cli, tag: string, flags: { follow?: true }) => (await import('./status.ts')).status(cli, tag, flags.follow === true)));
   program
     .command('logs <tag> [step]')
     .summary('print the log of a step, or of all')
-    .option('-f, --follow', 'until it ends', false)
+    .option('-f, --follow', 'until it ends')
     .action(
-      verb(async (cli, tag: string, step: string | undefined, flags: { follow: boolean }) =>
-        (await import('./logs.ts')).logs(cli, tag, step, flags.follow),
+      verb(async (cli, tag: string, step: string | undefined, flags: { follow?: true }) =>
+        (await import('./logs.ts')).logs(cli, tag, step, flags.follow === true),
       ),
     );
   program
@@ -97,11 +97,11 @@ export function createProgram(io: CliIo, open: OpenService, done: (exitCode: num
   program
     .command('rerun <tag>')
     .summary('run a finished build again and follow it')
-    .option('--rebuild', 'use nothing that was built before, but compare', false)
+    .option('--rebuild', 'use nothing that was built before, but compare')
     .option('--no-wait', 'print the answer and end; a service goes on building')
     .action(
-      verb(async (cli, tag: string, flags: { rebuild: boolean; wait: boolean }) =>
-        (await import('./rerun.ts')).rerun(cli, tag, flags),
+      verb(async (cli, tag: string, flags: { rebuild?: true; wait: boolean }) =>
+        (await import('./rerun.ts')).rerun(cli, tag, { rebuild: flags.rebuild === true, wait: flags.wait }),
       ),
     );
   program
@@ -133,13 +133,13 @@ function withRequestOptions(command: Command): Command {
     .argument('[refs...]', 'refs: owner/repo#4638, owner/repo@sha, a URL …; COMPONENT=REF where it is not clear')
     .option('-n, --name <name>', 'name of the build (DNS-1123, up to 50 characters)')
     .option('--release <release>', 'release of the product; default: its default release')
-    .option('--as <how>', '[COMPONENT=]auto, merge, pick or head', collect, [])
-    .option('--base <branch>', "[COMPONENT=]a pull request's base branch", collect, [])
-    .option('--patches <patches>', 'COMPONENT=none, or COMPONENT=FILE,… to leave out', collect, [])
+    .option('--as <how>', '[COMPONENT=]auto, merge, pick or head', collect)
+    .option('--base <branch>', "[COMPONENT=]a pull request's base branch", collect)
+    .option('--patches <patches>', 'COMPONENT=none, or COMPONENT=FILE,… to leave out', collect)
     .option('--product-ref <ref>', 'a change of the productization repository')
     .option('--remote <remote>', 'name of a configured remote')
-    .option('--notify <target>', 'name of a configured notify target', collect, [])
-    .option('--rebuild', 'use nothing that was built before, but compare', false)
+    .option('--notify <target>', 'name of a configured notify target', collect)
+    .option('--rebuild', 'use nothing that was built before, but compare')
     .option('--request <file>', 'a request as JSON; - reads standard input');
 }
 
@@ -160,7 +160,7 @@ function defined<Key extends string>(key: Key, value: string | undefined) {
   return value === undefined ? {} : ({ [key]: value } as Record<Key, string>);
 }
 
-function collect(value: string, previous: string[]): string[] {
+function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value];
 }
 

@@ -1,0 +1,174 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, fetch, type Response } from 'undici';
+import { attemptOutcome } from '../api/attempt-outcome.ts';
+import type { LinkedBuild, LinkedBuildPage, Service } from '../api/service.ts';
+import type { Components, Install, PlanAnswer, Problem, Readiness, Submitted } from '../api/answers.ts';
+import type { BuildEvent } from '../builds/event.ts';
+import { type Failure, FailureError, type Outcome, reasons } from '../builds/failure.ts';
+import { failed, ok } from '../builds/result.ts';
+import { parseEvents } from './parse-events.ts';
+
+/** A service that is reached by HTTP; `base` is its URL. */
+export function createRemoteService(base: string): Service & AsyncDisposable {
+  // An event stream or a log may be silent for as long as a compiler is.
+  const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 5000 } });
+  const root = base.replace(/\/+$/, '');
+
+  const send = async (path: string, options: RequestOptions = {}): Promise<Response> => {
+    try {
+      return await fetch(`${root}${path}`, {
+        dispatcher: agent,
+        method: options.method ?? 'GET',
+        headers: {
+          accept: 'application/json',
+          ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...options.headers,
+        },
+        ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      });
+    } catch (error) {
+      if (options.signal?.aborted) throw error;
+      throw unavailable(root, error);
+    }
+  };
+
+  const ask = async <Answer>(path: string, options: RequestOptions = {}): Promise<Outcome<Answer>> =>
+    attemptOutcome<Answer>(async () => {
+      const response = await send(path, options);
+      return response.ok ? ok(await read<Answer>(response, root)) : refusal(response, root);
+    });
+
+  const at = (tag: string) => `/api/builds/${encodeURIComponent(tag)}`;
+
+  return {
+    submit: (body, requester) =>
+      ask<Submitted>('/api/builds', { method: 'POST', body, headers: { 'x-tributary-requester': requester } }),
+    plan: (body, signal) => ask<PlanAnswer>('/api/plan', { method: 'POST', body, signal }),
+    get: (tag) => ask<LinkedBuild>(at(tag)),
+    list: (query) => {
+      const entries = Object.entries(query).filter(([, value]) => value !== undefined);
+      const search = new URLSearchParams(entries.map(([key, value]): [string, string] => [key, String(value)]));
+      return ask<LinkedBuildPage>(`/api/builds?${search}`);
+    },
+    events: (tag, after, signal) =>
+      attemptOutcome<AsyncIterable<BuildEvent>>(async () => {
+        const open = (last: string | undefined) =>
+          send(`${at(tag)}/events`, {
+            signal,
+            headers: { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': last }) },
+          });
+        const response = await open(after);
+        return response.ok ? ok(resumeEvents(response, open, after)) : refusal(response, root);
+      }),
+    log: (tag, step, follow, signal) =>
+      attemptOutcome<AsyncIterable<string>>(async () => {
+        const path = step.split('/').map(encodeURIComponent).join('/');
+        const response = await send(`${at(tag)}/steps/${path}/log?follow=${follow}`, {
+          signal,
+          headers: { accept: 'text/plain, application/json' },
+        });
+        return response.ok ? ok(readText(response, signal)) : refusal(response, root);
+      }),
+    install: (tag) => ask<Install>(`${at(tag)}/install`),
+    cancel: (tag) => ask<LinkedBuild>(`${at(tag)}/cancel`, { method: 'POST' }),
+    rerun: (tag, options) => ask<LinkedBuild>(`${at(tag)}/rerun`, { method: 'POST', body: options }),
+    components: () => ask<Components>('/api/components'),
+    readiness: async () => read<Readiness>(await send('/readyz'), root),
+    [Symbol.asyncDispose]: () => agent.destroy(),
+  };
+}
+
+interface RequestOptions {
+  readonly method?: 'POST';
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** How long a service may be away (a restart) before a reader of events gives up. */
+const patience = 60_000;
+
+/** Events of one stream after the other: a stream that broke is resumed after its last event. */
+async function* resumeEvents(
+  first: Response,
+  open: (last: string | undefined) => Promise<Response>,
+  after: string | undefined,
+): AsyncGenerator<BuildEvent> {
+  let response = first;
+  let last = after;
+  let ended = false;
+  let lost = 0;
+  for (;;) {
+    try {
+      // 204: the build has ended, and all its events were read.
+      if (response.status === 204 || response.body === null) return;
+      for await (const event of parseEvents(response.body)) {
+        last = event.id;
+        lost = 0;
+        // A rerun goes on after the end of the attempt before: only the end of the stream tells.
+        ended = isEnd(event);
+        yield event;
+      }
+      if (ended) return;
+    } catch (error) {
+      if (isAbort(error)) throw error;
+      // The connection broke: asked again below.
+    }
+    const before = Date.now();
+    lost ||= before;
+    if (before - lost > patience) throw unavailable(response.url, new Error('the event stream ended'));
+    await sleep(500);
+    response = await open(last).catch((error: unknown) => {
+      if (isAbort(error) || Date.now() - lost > patience) throw error;
+      return response;
+    });
+  }
+}
+
+function isEnd({ kind }: BuildEvent): boolean {
+  return kind === 'succeeded' || kind === 'failed' || kind === 'cancelled';
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+async function* readText(response: Response, signal: AbortSignal): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  try {
+    for await (const piece of response.body ?? []) yield decoder.decode(piece, { stream: true });
+  } catch (error) {
+    if (!signal.aborted) throw unavailable(response.url, error);
+  }
+}
+
+async function read<Answer>(response: Response, root: string): Promise<Answer> {
+  try {
+    return (await response.json()) as Answer;
+  } catch (error) {
+    throw unavailable(root, error);
+  }
+}
+
+/** What the service refused, in its own words; whatever is no Problem did not come from a service of ours. */
+async function refusal(response: Response, root: string): Promise<Outcome<never>> {
+  const problem = (await response.json().catch(() => undefined)) as Partial<Problem> | undefined;
+  const known: Failure[] = (problem?.problems ?? []).filter(({ reason }) => reason in reasons);
+  const [first, ...rest] = known;
+  if (first !== undefined) return failed(first, ...rest);
+  return failed({
+    reason: 'server-unavailable',
+    detail: `${root} answered with status ${response.status}, and not as Tributary does.`,
+    hint: 'Check --server (or TRIBUTARY_SERVER): it is the URL of a service, such as http://127.0.0.1:8080.',
+  });
+}
+
+function unavailable(root: string, error: unknown): FailureError {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return new FailureError({
+    reason: 'server-unavailable',
+    detail: `The service at ${root} does not answer: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    hint: 'Check --server (or TRIBUTARY_SERVER), and that the service runs there: tributary serve.',
+  });
+}
