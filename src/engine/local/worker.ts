@@ -19,11 +19,12 @@ export interface WorkerOptions {
   readonly work: 'all' | 'own' | 'none';
   readonly startUnit: StartUnit;
   readonly removeFolder: (folder: string) => Promise<void>;
+  /** Tells the targets of a build; it is not waited for, and its failing is no failure of the build. */
   readonly notify: (
     build: Build,
     targets: readonly string[],
     moment: 'started' | 'finished',
-  ) => void;
+  ) => void | Promise<void>;
   readonly now: () => Date;
   readonly report: (text: string, error?: unknown) => void;
   /** A build's events were added to. */
@@ -93,7 +94,7 @@ export class Worker {
   }
 
   #take(): StoredBuild | undefined {
-    const { store, owner, limits, work, now, changed, notify } = this.#options;
+    const { store, owner, limits, work, now, changed } = this.#options;
     const taken = store.atomically(() => {
       const open = store.open();
       const isFree = (build: StoredBuild) => build.owner === null || !isAlive(build.owner);
@@ -108,8 +109,15 @@ export class Worker {
     });
     if (taken === undefined) return undefined;
     changed(taken.asked.tag);
-    if (taken.state === 'queued') notify(readStatus(store, taken), taken.asked.notify, 'started');
+    if (taken.state === 'queued') this.#tell(readStatus(store, taken), taken, 'started');
     return taken;
+  }
+
+  #tell(status: Build, { asked }: StoredBuild, moment: 'started' | 'finished'): void {
+    const { notify, report } = this.#options;
+    void (async () => notify(status, asked.notify, moment))().catch((error) =>
+      report(`nobody could be told that ${asked.tag} is ${moment}`, error),
+    );
   }
 
   #begin(build: StoredBuild): void {
@@ -123,7 +131,7 @@ export class Worker {
   }
 
   async #run(build: StoredBuild, signal: AbortSignal, order: number): Promise<void> {
-    const { store, state, owner, now, changed, report, notify } = this.#options;
+    const { store, state, owner, now, changed, report } = this.#options;
     const { tag } = build.asked;
     try {
       const log = new AttemptLog(store, { tag, attempt: build.attempt }, now, changed);
@@ -136,7 +144,7 @@ export class Worker {
       settleCancelled(store, build, now);
       changed(tag);
       const status = readStatus(store, build);
-      if (isFinished(status.state)) notify(status, build.asked.notify, 'finished');
+      if (isFinished(status.state)) this.#tell(status, build, 'finished');
       else store.setOwner(tag, null);
     } catch (error) {
       // The store does not answer, or a bug: the build stays open, and a later start goes on with it.

@@ -1,0 +1,142 @@
+import { writeSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { createBuilder } from '../adapters/buildah.ts';
+import { createRegistry } from '../adapters/registry.ts';
+import type { Build } from '../builds/build.ts';
+import { describeFailure, FailureError, reasons } from '../builds/failure.ts';
+import { type LoadedConfiguration, loadConfiguration } from '../config/load-config.ts';
+import type { Plan, StepOutputs } from '../plan/plan.ts';
+import { LogFile, logFile } from '../steps/log-file.ts';
+import { runSteps, type StepTurn } from '../steps/run-steps.ts';
+import { runStepProgram } from '../steps/step-programs.ts';
+import type { StepMessage } from '../steps/step-message.ts';
+import { prepareHere } from './step-prepare.ts';
+
+const usage = `tributary step --plan FILE --outputs FILE --config FILE [--build FILE] [--rebuild] ID...
+tributary step --lock FILE --product FILE --plan FILE --config FILE [--rebuild] prepare
+  --workdir FOLDER   where it may write (removed by whoever starts it)
+  --logs FOLDER      a log file for each step; default: standard output
+  --messages FD      file descriptor for its messages, one JSON object per line
+`;
+
+/**
+ * `tributary step`: the program that every engine runs. Runs the named steps in order, tells what becomes of
+ * them, and gives the exit code: 0, or that of the first failure's reason.
+ */
+export async function step(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args);
+  if (options === undefined) {
+    process.stderr.write(usage);
+    return 2;
+  }
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  try {
+    const run = await openSteps(options, stop.signal);
+    return await runSteps(options.steps, {
+      outputs: await readJson<StepOutputs>(options.outputs, {}),
+      workdir: options.workdir,
+      openLog: (id) => openLog(options.logs, id),
+      tell: (message) => tell(options.messages, message),
+      run,
+      signal: stop.signal,
+    });
+  } catch (error) {
+    // Before the first step began: a file that is missing, a configuration that cannot be read.
+    if (!(error instanceof FailureError)) throw error;
+    for (const failure of error.failures) process.stderr.write(`${describeFailure(failure)}\n`);
+    const [id] = options.steps;
+    tell(options.messages, { kind: 'step-failed', step: id, failures: error.failures });
+    return reasons[error.failures[0].reason].exit;
+  }
+}
+
+/** What the arguments say. */
+export interface StepOptions {
+  readonly steps: readonly [string, ...string[]];
+  readonly plan: string;
+  readonly outputs: string | undefined;
+  readonly lock: string | undefined;
+  readonly product: string | undefined;
+  readonly build: string | undefined;
+  readonly config: string | undefined;
+  readonly workdir: string;
+  readonly logs: string | undefined;
+  readonly messages: number | undefined;
+  readonly rebuild: boolean;
+}
+
+function parseOptions(args: readonly string[]): StepOptions | undefined {
+  const text = { type: 'string' } as const;
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      ...{ plan: text, outputs: text, lock: text, product: text, build: text, config: text },
+      ...{
+        workdir: text,
+        logs: text,
+        messages: text,
+        rebuild: { type: 'boolean', default: false },
+      },
+    },
+  });
+  const [first, ...rest] = positionals;
+  if (first === undefined || values.plan === undefined || values.workdir === undefined)
+    return undefined;
+  const { plan, workdir, outputs, lock, product, build, config, logs, rebuild } = values;
+  const messages = values.messages === undefined ? undefined : Number(values.messages);
+  const files = { plan, workdir, outputs, lock, product, build, config, logs };
+  return { ...files, steps: [first, ...rest], rebuild, messages } as StepOptions;
+}
+
+/** Reads what all steps share, and gives the function that runs one. */
+async function openSteps(options: StepOptions, signal: AbortSignal) {
+  const configuration = await loadConfiguration(options.config, process.env);
+  const tools = await openTools(configuration, options.workdir, signal);
+  const more = { configuration, ...tools, rebuild: options.rebuild, signal };
+  if (options.lock !== undefined) {
+    return async (_id: string, turn: StepTurn) => {
+      const plan = await prepareHere(options, { ...more, ...turn });
+      await writeFile(options.plan, JSON.stringify(plan));
+      return { output: null, plan: options.plan };
+    };
+  }
+  const plan = await readJson<Plan>(options.plan);
+  const build = options.build === undefined ? undefined : await readJson<Build>(options.build);
+  const record = build && options.logs ? { record: { build, logs: options.logs } } : {};
+  return async (id: string, turn: StepTurn) => {
+    const planned = plan.steps.find((candidate) => candidate.id === id);
+    if (planned === undefined) throw new Error(`the plan has no step ${id}`);
+    return { output: await runStepProgram(planned, { plan, ...more, ...record, ...turn }) };
+  };
+}
+
+async function openTools(configuration: LoadedConfiguration, workdir: string, signal: AbortSignal) {
+  const [registry, builder] = await Promise.all([
+    createRegistry(configuration, { folder: workdir, signal }),
+    createBuilder(configuration, { state: configuration.state }),
+  ]);
+  return { registry, builder, confined: createConfined() };
+}
+
+function openLog(folder: string | undefined, id: string) {
+  if (folder !== undefined) return new LogFile(logFile(folder, id));
+  return { line: (text: string) => void process.stdout.write(`${text}\n`), close: () => {} };
+}
+
+/** Written at once: the process may be ended at any moment. */
+function tell(descriptor: number | undefined, message: StepMessage): void {
+  if (descriptor !== undefined) writeAll(descriptor, Buffer.from(`${JSON.stringify(message)}\n`));
+}
+
+function writeAll(descriptor: number, bytes: Buffer): void {
+  for (let rest = bytes; rest.length > 0; ) rest = rest.subarray(writeSync(descriptor, rest));
+}
+
+/** Files that the engine wrote: their types are trusted. */
+async function readJson<Value>(file: string | undefined, otherwise?: Value): Promise<Value> {
+  if (file === undefined && otherwise !== undefined) return otherwise;
+  return JSON.parse(await readFile(file ?? '', 'utf8')) as Value;
+}
