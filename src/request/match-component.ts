@@ -6,6 +6,7 @@ import { findComponent, unknownComponent } from './check-request.ts';
 import { orList } from './nearest.ts';
 import { quote } from './quote.ts';
 import { parseRef, parseRepository, type Ref, renderRef } from './ref.ts';
+import type { Repository } from './repository.ts';
 
 /** A component and the text of the ref that is meant for it. */
 export interface Match {
@@ -23,7 +24,7 @@ export function matchComponent(text: string, product: Product): Outcome<Match> {
   if (named !== null) return matchNamed(named[1] ?? '', named[2] ?? '', product);
   const parsed = parseRef(text);
   if (!parsed.ok) return parsed;
-  const found = candidates(parsed.value, product);
+  const found = componentsAt(parsed.value.repository, product);
   const [component, ...others] = found;
   if (component !== undefined && others.length === 0) return ok({ component, ref: text });
   return failed(
@@ -41,29 +42,32 @@ function matchNamed(name: string, ref: string, product: Product): Outcome<Match>
   return parsed.ok ? ok({ component, ref }) : parsed;
 }
 
-/** All components of the first rule that finds any. */
-function candidates({ repository }: Ref, product: Product): ComponentName[] {
+/** The components that a repository, or a fork of it, is of: more than one where its name fits several. */
+export function componentsAt(repository: Repository, product: Product): ComponentName[] {
+  const own = componentsOf(repository, product);
+  if (own.length > 0) return own;
   const path = repository.path.toLowerCase();
   const repo = path.slice(path.lastIndexOf('/') + 1);
-  const rules: readonly ((name: string) => boolean)[] = [
-    (name) => name === path,
-    (name) => name.replace('/', '-') === repo,
-    (name) => name.slice(name.indexOf('/') + 1) === repo,
-  ];
+  const byFullName = componentsNamed((name) => name.replace('/', '-') === repo, product);
+  if (byFullName.length > 0) return byFullName;
+  return componentsNamed((name) => name.slice(name.indexOf('/') + 1) === repo, product);
+}
+
+/** The components whose own repository it is: by URL, name or alias. */
+export function componentsOf(repository: Repository, product: Product): ComponentName[] {
   const components = Object.keys(product.components) as ComponentName[];
-  const sameUrl = components.filter((name) =>
+  const byUrl = components.filter((name) =>
     isAt(product.components[name]?.repository, repository.url),
   );
-  if (sameUrl.length > 0) return sameUrl;
-  for (const rule of rules) {
-    const found = components.filter((name) =>
-      [name, ...(product.components[name]?.aliases ?? [])].some((known) =>
-        rule(known.toLowerCase()),
-      ),
-    );
-    if (found.length > 0) return found;
-  }
-  return [];
+  if (byUrl.length > 0) return byUrl;
+  const path = repository.path.toLowerCase();
+  return componentsNamed((name) => name === path, product);
+}
+
+function componentsNamed(fits: (name: string) => boolean, product: Product): ComponentName[] {
+  return (Object.keys(product.components) as ComponentName[]).filter((name) =>
+    [name, ...(product.components[name]?.aliases ?? [])].some((known) => fits(known.toLowerCase())),
+  );
 }
 
 function isAt(text: string | undefined, url: string): boolean {

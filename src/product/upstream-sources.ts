@@ -1,0 +1,161 @@
+import {
+  type Document,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
+import type { Failure, Outcome } from '../builds/failure.ts';
+import { failed, ok } from '../builds/result.ts';
+import { type CommitSha, type ComponentName, parseCommitSha } from '../plan/names.ts';
+import { componentsAt, componentsOf } from '../request/match-component.ts';
+import { parseRepository } from '../request/ref.ts';
+import type { Repository } from '../request/repository.ts';
+import type { Product } from './product.ts';
+
+/** The file of a productization repository that pins upstream code; its path at the root. */
+export const upstreamSourcesPath = 'upstream_sources.yaml';
+
+/** One entry of it. The format is that of oVirt's stdci_tools/usrc.py. */
+export interface UpstreamSource {
+  /** Place in the list. */
+  readonly index: number;
+  /** From 1. */
+  readonly line: number;
+  /** As written. */
+  readonly url: string;
+  readonly repository: Repository;
+  /** A branch or, where the file follows tags, a tag or full ref. */
+  readonly branch: string;
+  readonly commit: CommitSha;
+}
+
+/** Reads all entries; what else an entry says (`automerge`, …) is for other tools. */
+export function parseUpstreamSources(text: string): Outcome<readonly UpstreamSource[]> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
+  const lineOf = (offset: number | undefined) => lines.linePos(offset ?? 0).line || 1;
+  const [error] = document.errors;
+  if (error !== undefined) {
+    return failed(...places([{ line: lineOf(error.pos[0]), text: error.message.replace(/\.$/, '') }]));
+  }
+  if (hasTooManyAliases(document)) return failed(...places([{ line: 1, text: 'it has too many aliases' }]));
+  const list = isMap(document.contents) ? document.contents.get('git') : undefined;
+  const empty = document.contents === null || (isMap(document.contents) && isNothing(list));
+  if (empty) return ok([]);
+  if (!isSeq(list)) return failed(...places([{ line: 1, text: '`git` must be a list of entries' }]));
+
+  const problems: Problem[] = [];
+  const entries = list.items.flatMap((item, index) => {
+    const line = lineOf((item as { range?: readonly number[] | null }).range?.[0]);
+    const node = isMap(item) ? item : undefined;
+    if (node === undefined) problems.push({ line, text: 'an entry must have url, branch and commit' });
+    return node === undefined ? [] : (readEntry(node, index, line, problems) ?? []);
+  });
+  const [first, ...rest] = problems;
+  return first === undefined ? ok(entries) : failed(...places([first, ...rest]));
+}
+
+/** Every component's entry; it is a failure where one has none, or more than one. */
+export function sourcesOfComponents(
+  sources: readonly UpstreamSource[],
+  product: Product,
+): Outcome<Readonly<Record<ComponentName, UpstreamSource>>> {
+  const found: [ComponentName, UpstreamSource][] = [];
+  const problems: Problem[] = [];
+  for (const component of Object.keys(product.components) as ComponentName[]) {
+    const [first, ...others] = entriesOf(component, sources, product);
+    if (first === undefined) problems.push({ line: 1, text: `no entry is of ${component}` });
+    else found.push([component, first]);
+    problems.push(
+      ...others.map(({ line }) => ({ line, text: `${component} has a second entry (the first: line ${first?.line})` })),
+    );
+  }
+  const [first, ...rest] = problems;
+  if (first !== undefined) return failed(...places([first, ...rest]));
+  return ok(Object.fromEntries(found) as Record<ComponentName, UpstreamSource>);
+}
+
+/** Entries of the component's own repository, else those of a fork of it. */
+function entriesOf(
+  component: ComponentName,
+  sources: readonly UpstreamSource[],
+  product: Product,
+): UpstreamSource[] {
+  const own = sources.filter(({ repository }) => componentsOf(repository, product).includes(component));
+  if (own.length > 0) return own;
+  return sources.filter(({ repository }) => {
+    const [only, ...others] = componentsAt(repository, product);
+    return only === component && others.length === 0;
+  });
+}
+
+/** The library throws where a small file would become a large value. */
+function hasTooManyAliases(document: Document): boolean {
+  try {
+    document.toJS();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+interface Problem {
+  readonly line: number;
+  readonly text: string;
+}
+
+function readEntry(
+  entry: YAMLMap,
+  index: number,
+  line: number,
+  problems: Problem[],
+): UpstreamSource | undefined {
+  const before = problems.length;
+  const url = textOf(entry, 'url');
+  const branch = textOf(entry, 'branch');
+  const commitText = textOf(entry, 'commit');
+  for (const [key, value] of Object.entries({ url, branch, commit: commitText })) {
+    if (value === undefined || value === '') problems.push({ line, text: `\`${key}\` must be a text` });
+  }
+  const repository = url === undefined ? undefined : parseRepository(url);
+  const commit = parseCommitSha(commitText ?? '');
+  if (repository?.ok === false) problems.push({ line, text: repository.failures[0].detail.replace(/\.$/, '') });
+  if (commitText !== undefined && commit === undefined) {
+    problems.push({ line, text: '`commit` must be a full SHA of 40 lower-case hex digits' });
+  }
+  if (problems.length > before || !repository?.ok) return undefined;
+  return { index, line, url: url ?? '', repository: repository.value, branch: branch ?? '', commit: commit as CommitSha };
+}
+
+/**
+ * A scalar as it was written: `branch: 1.10` and `commit: 123e456…` without quotes are numbers to YAML,
+ * and were meant as text.
+ */
+function textOf(entry: YAMLMap, key: string): string | undefined {
+  const node: unknown = entry.get(key, true);
+  if (isScalar(node)) {
+    if (typeof node.value === 'string') return node.value;
+    return typeof node.value === 'number' ? node.source : undefined;
+  }
+  const value: unknown = node === undefined ? undefined : entry.toJSON()[key];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function isNothing(value: unknown): boolean {
+  return value === undefined || value === null || (isScalar(value) && value.value === null);
+}
+
+function places(problems: readonly [Problem, ...Problem[]]): [Failure, ...Failure[]] {
+  return problems.map(
+    ({ line, text }): Failure => ({
+      reason: 'bad-product',
+      detail: `${upstreamSourcesPath}:${line}: ${text}.`,
+      hint: `Correct it in the productization repository; an entry is {url, branch, commit}.`,
+      about: { file: upstreamSourcesPath, line },
+    }),
+  ) as [Failure, ...Failure[]];
+}
+
