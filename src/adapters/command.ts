@@ -224,6 +224,7 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
 /** Debian package of each program that we start, where it is not called the same. */
 const packages: Readonly<Record<string, string>> = {
   unshare: 'util-linux',
+  flock: 'util-linux',
   setpriv: 'util-linux',
   prlimit: 'util-linux',
   ip: 'iproute2',
@@ -236,15 +237,20 @@ function startFailure(program: string, cwd: string, error: Error): Error {
   // A missing working directory is ENOENT too, and a bug of the caller.
   if (code !== 'ENOENT' && code !== 'EACCES') return error;
   if (!existsSync(cwd)) return new Error(`no such folder to run ${program} in: ${cwd}`);
+  return toolMissing(program, code === 'ENOENT' ? 'it is not installed' : 'permission denied');
+}
+
+/** The failure of a program that cannot be started, with what to install. */
+export function toolMissing(program: string, why: string): FailureError {
   return new FailureError({
     reason: 'tool-missing',
-    detail: `The program ${program} cannot be started: ${code === 'ENOENT' ? 'it is not installed' : 'permission denied'}.`,
+    detail: `The program ${program} cannot be started: ${why}.`,
     hint: installHint(program),
   });
 }
 
 function installHint(program: string): string {
-  if (program === 'kustomize')
+  if (/(^|\/)kustomize$/.test(program))
     return 'Install kustomize (https://kubectl.docs.kubernetes.io/installation/kustomize/), or name its file in the configuration: `tools: {kustomize: /path/to/kustomize}`.';
   if (program.includes('/')) return `Check that the file ${program} exists and may be executed.`;
   return `Install it: \`apt-get install ${packages[program] ?? program}\`.`;

@@ -1,5 +1,5 @@
 import type { Confined } from '../steps/step.ts';
-import { run } from './command.ts';
+import { run, toolMissing } from './command.ts';
 import { contained, privilege } from './sandbox.ts';
 
 /** Milliseconds after which a confined program is ended. */
@@ -15,7 +15,10 @@ export function createConfined(timeout = patience): Confined {
       const line = contained(privilege(), [program, ...args], { network: false });
       // A home of its own: settings of the user must not change what it makes.
       const env = { ...line.env, HOME: '/nonexistent' };
-      return run(line.program, line.args, { cwd, env, signal, timeout, grace: 0 });
+      const result = await run(line.program, line.args, { cwd, env, signal, timeout, grace: 0 });
+      if (result.exitCode === 127 && result.stderr.startsWith('unshare: failed to execute'))
+        throw toolMissing(program, 'it is not installed');
+      return result;
     },
   };
 }
