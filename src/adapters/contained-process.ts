@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import type { ContainedProcess } from '../engine/local/start-unit.ts';
-import { networkVariables, startProcess } from './command.ts';
+import { networkVariables, run, startProcess } from './command.ts';
 import { contained, privilege } from './sandbox.ts';
 
 /**
@@ -29,6 +30,19 @@ export async function startContained(
     exited: child.exited,
     end: () => endNamespace(child.pid, child.kill),
   };
+}
+
+/** Removes a folder, also with files that steps of an ordinary user made under other ids of theirs. */
+export async function removeStepFolder(folder: string): Promise<void> {
+  try {
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  } catch (error) {
+    if (privilege() === 'root') throw error;
+    const line = contained(privilege(), ['rm', '-rf', '--', folder], { network: false });
+    const { exitCode, stderr } = await run(line.program, line.args, { cwd: '/', env: line.env });
+    if (exitCode !== 0)
+      throw new Error(`cannot remove ${folder}: ${stderr.trim()}`, { cause: error });
+  }
 }
 
 /**

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { createBuilder } from '../adapters/buildah.ts';
+import { createConfined } from '../adapters/confined.ts';
 import { createRegistry } from '../adapters/registry.ts';
 import type { Build } from '../builds/build.ts';
 import { describeFailure, FailureError, reasons } from '../builds/failure.ts';
