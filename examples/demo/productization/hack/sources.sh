@@ -1,6 +1,6 @@
 #!/bin/sh
 # hack/sources.sh fetch NAME…: puts the commit that upstream_sources.yaml names into sources/NAME, patched where the product patches sources.
-# hack/sources.sh upgrade NAME…: moves the commits to the heads of their branches. NAME is the last part of a repository's URL.
+# hack/sources.sh upgrade NAME…: moves the commits (but static ones) to the heads of their branches. NAME is the last part of a repository's URL.
 set -eu
 cd "$(dirname "$0")/.."
 file=upstream_sources.yaml
@@ -47,6 +47,10 @@ fetch() {
 }
 
 upgrade() {
+  if [ "$(entry_field "$1" update_policy)" = static ]; then
+    echo "$1: static, stays where it is"
+    return
+  fi
   url=$(entry_field "$1" url)
   branch=$(entry_field "$1" branch)
   commit=$(entry_field "$1" commit)
