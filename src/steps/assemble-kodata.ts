@@ -18,12 +18,17 @@ export interface ComponentPayload {
 export function assembleKodata(payloads: readonly ComponentPayload[]): Outcome<FileTree> {
   const own = payloads.filter(({ metadata }) => metadata.replaces === null);
   const others = payloads.filter(({ metadata }) => metadata.replaces !== null);
-  const failures = [...clashes(own), ...clashes(others), ...rivals(others), ...whiteouts(payloads)];
+  const failures = [
+    ...clashes(own),
+    ...clashes(others),
+    ...misfits(own),
+    ...misfits(others),
+    ...rivals(others),
+    ...whiteouts(payloads),
+  ];
   const lowest = withFiles(new Map(), ...own.map(({ files }) => files));
   const base = others.reduce((tree, { metadata }) => withoutReplaced(tree, metadata), lowest);
   const kodata = withFiles(base, ...others.map(({ files }) => files));
-  const problem = treeProblem(kodata);
-  if (problem !== undefined) failures.push(bad(`the files do not fit together: ${problem}`, {}));
   const [first, ...rest] = failures;
   return first === undefined ? ok(kodata) : failed(first, ...rest);
 }
@@ -69,6 +74,12 @@ function clashes(payloads: readonly ComponentPayload[]): Failure[] {
 
 function clash(path: string, components: readonly string[]): Failure {
   return bad(`${components.join(' and ')} both write ${path}`, { file: path, components });
+}
+
+/** A file of one component where another has a folder. */
+function misfits(payloads: readonly ComponentPayload[]): Failure[] {
+  const problem = treeProblem(new Map(payloads.flatMap(({ files }) => [...files])));
+  return problem === undefined ? [] : [bad(`the files do not fit together: ${problem}`, {})];
 }
 
 /** Two components with a version folder each in one folder: the operator would take the higher alone. */

@@ -10,7 +10,7 @@ const images = {
 const controller = images['example.com/app/cmd/controller'];
 const ko = 'ko://example.com/app/cmd/controller';
 
-test.for([
+test.for<[string, string, string]>([
   ['a plain value, and keeps its comment', `image: ${ko} # ${ko}`, `image: ${controller} # ${ko}`],
   ['a value in single quotes', `image: '${ko}'`, `image: '${controller}'`],
   ['a value in double quotes', `image: "${ko}"`, `image: "${controller}"`],
@@ -112,15 +112,15 @@ test('leaves a text without references as it is, byte for byte', () => {
   );
 });
 
-test.for([
+test.for<[string, string]>([
   ['brackets in brackets', '['.repeat(100_000)],
-  ['lists in lists', `${'- '.repeat(20_000)}x`],
+  ['lists in lists', `${'- '.repeat(20_000)}[`],
   ['a text that is no YAML', 'a: b: c: [}'],
   ['directives that rename tags', '%TAG !e! tag:example.com,2000:\n---\na: 1\n'],
   ['17 MiB', 'a'.repeat(17 * 1024 * 1024)],
-])('ends soon, with a failure or a result, on %s', { timeout: 10_000 }, ([, text]) => {
+])('ends soon with a failure on %s', { timeout: 10_000 }, ([, text]) => {
   const result = substituteReferences('config/hostile.yaml', text, images);
-  expect(result.ok || result.failures[0].reason).toBe(text.startsWith('- ') ? result.ok || 'bad-payload' : 'bad-payload');
+  expect(!result.ok && result.failures[0].reason).toBe('bad-payload');
 });
 
 test('expands no aliases', () => {
