@@ -1,0 +1,50 @@
+import { join } from 'node:path';
+import { type LoadedConfiguration, readSecret } from '../config/load-config.ts';
+import type { Forges } from '../resolve/forge.ts';
+import type { GitServers, Mirrors } from '../resolve/git-interface.ts';
+import { createGit } from './git-command.ts';
+import { createMirrors } from './git-mirrors.ts';
+import { createGitServers } from './git-servers.ts';
+import type { GitSettings } from './git-settings.ts';
+import { createGitHubForge } from './github-forge.ts';
+
+/** Everything that Tributary does with git, and the forges that are configured. */
+export interface GitTools {
+  readonly servers: GitServers;
+  readonly mirrors: Mirrors;
+  readonly forges: Forges;
+}
+
+/** Git as a configuration says. Throws FailureError `bad-configuration` where a secret is missing. */
+export async function openGit(
+  configuration: Pick<LoadedConfiguration, 'git' | 'urls' | 'forges' | 'state'>,
+  environment: Readonly<Record<string, string | undefined>>,
+  options: { readonly signal?: AbortSignal; readonly protocols?: readonly string[] } = {},
+): Promise<GitTools> {
+  const settings: GitSettings = {
+    urls: configuration.urls,
+    credentials: await readCredentials(configuration, environment),
+    ...(configuration.git.ca === undefined ? {} : { ca: configuration.git.ca }),
+    ...(options.protocols === undefined ? {} : { protocols: options.protocols }),
+  };
+  const git = createGit(settings, options.signal);
+  const forges = Object.entries(configuration.forges).map(
+    ([host, { api, token }]) =>
+      [host, createGitHubForge(api, () => readSecret(token, environment))] as const,
+  );
+  return {
+    servers: createGitServers(git),
+    mirrors: createMirrors(git, join(configuration.state, 'mirrors')),
+    forges: new Map(forges),
+  };
+}
+
+async function readCredentials(
+  { git }: Pick<LoadedConfiguration, 'git'>,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<GitSettings['credentials']> {
+  const read = Object.entries(git.credentials).map(async ([host, { username, password }]) => {
+    return [host, { username, password: await readSecret(password, environment) }] as const;
+  });
+  return Object.fromEntries(await Promise.all(read));
+}

@@ -1,0 +1,203 @@
+import pLimit from 'p-limit';
+import type { RefReading } from '../builds/build.ts';
+import { attempt, type Failure, type Outcome } from '../builds/failure.ts';
+import { ok } from '../builds/result.ts';
+import type { Configuration } from '../config/config.ts';
+import type { Lock, PinnedSource } from '../plan/lock.ts';
+import type { ComponentName, Digest } from '../plan/names.ts';
+import { lockDigest } from '../plan/tag.ts';
+import { productDigest } from '../product/load-product.ts';
+import type { Product } from '../product/product.ts';
+import type { CheckedRequest } from '../request/check-request.ts';
+import { parseRepository } from '../request/ref.ts';
+import { pointerTo } from '../request/shape-problems.ts';
+import { type ResolvedProduct, repositoryOf, resolveProduct } from './resolve-product.ts';
+import { type Outside, type Resolved, resolveRef, type Target } from './resolve-ref.ts';
+import { unknownPatches } from './unknown-patches.ts';
+
+/** What requests are resolved with. */
+export interface ResolveContext extends Omit<Outside, 'hosts'> {
+  readonly configuration: Pick<Configuration, 'hosts' | 'remotes' | 'platforms'>;
+  /** Of this machine, where the configuration names none: `linux/amd64`. */
+  readonly platform: string;
+}
+
+/** A request after resolution. */
+export interface LockedRequest {
+  readonly lock: Lock;
+  readonly lockDigest: Digest;
+  /** How each ref was read: component (or `product`) → text for people. */
+  readonly read: Readonly<Record<string, RefReading>>;
+}
+
+/**
+ * From a request to its lock: asks git servers what every ref names. All problems of all refs are told at
+ * once, each with its place in the request. Bugs alone are thrown.
+ */
+export async function resolveRequest(
+  request: CheckedRequest,
+  product: Product,
+  context: ResolveContext,
+): Promise<Outcome<LockedRequest>> {
+  const hosts = new Set([...context.configuration.hosts, ...hostsOfProduct(product)]);
+  const outside = { ...context, hosts };
+  const resolving = attempt(() =>
+    resolveProduct(product, request.release, request.product, outside),
+  );
+  const found = pointed(await resolving, request.product === undefined ? undefined : ['product']);
+  if (!found.ok) return found;
+  // What the product's own branch pins is trusted; what a change of it pins is not.
+  const pinnedHosts = Object.values(found.value.pinned).map(({ repository }) => repository.host);
+  if (found.value.reading === undefined) for (const host of pinnedHosts) hosts.add(host);
+
+  const components = await resolveComponents(request, product, found.value, outside);
+  const failures = [
+    ...strangeHosts(found.value, hosts),
+    ...components.failures,
+    ...unknownPatches(request.patches, product, found.value.files),
+  ];
+  const [first, ...rest] = failures;
+  if (first !== undefined) return { ok: false, failures: [first, ...rest] };
+  const lock = assembleLock(request, product, context, found.value.source, components.sources);
+  const { reading } = found.value;
+  const read = { ...(reading === undefined ? {} : { product: reading }), ...components.read };
+  return ok({ lock, lockDigest: lockDigest(lock), read });
+}
+
+interface ResolvedComponents {
+  readonly sources: Readonly<Record<ComponentName, PinnedSource>>;
+  readonly read: Readonly<Record<string, RefReading>>;
+  readonly failures: readonly Failure[];
+}
+
+async function resolveComponents(
+  request: CheckedRequest,
+  product: Product,
+  resolved: ResolvedProduct,
+  outside: Outside,
+): Promise<ResolvedComponents> {
+  const sources: Record<ComponentName, PinnedSource> = {};
+  for (const component of names(product.components)) {
+    sources[component] = baseOf(component, product, resolved);
+  }
+  const limit = pLimit(8);
+  const asked = names(request.components).sort();
+  const outcomes = await Promise.all(
+    asked.map((component) =>
+      limit(async () => {
+        const wish = request.components[component];
+        if (wish === undefined) throw new Error(`no wish for ${component}`);
+        const target = targetOf(component, request.release, product, resolved);
+        const outcome = await attempt(() => resolveRef(wish, target, outside));
+        return [component, pointed(outcome, ['components', component])] as const;
+      }),
+    ),
+  );
+  const read: Record<string, RefReading> = {};
+  const failures: Failure[] = [];
+  for (const [component, outcome] of outcomes as [ComponentName, Outcome<Resolved>][]) {
+    if (!outcome.ok) failures.push(...outcome.failures);
+    else {
+      sources[component] = outcome.value.source;
+      read[component] = outcome.value.reading;
+    }
+  }
+  return { sources, read, failures };
+}
+
+function baseOf(component: ComponentName, product: Product, { pinned }: ResolvedProduct) {
+  const entry = pinned[component];
+  if (entry === undefined) throw new Error(`nothing pins ${component}`);
+  const { url } = repositoryOf(component, product, pinned);
+  return { kind: 'base', url, branch: entry.branch, commit: entry.commit } as const;
+}
+
+function targetOf(
+  component: ComponentName,
+  release: string,
+  product: Product,
+  resolved: ResolvedProduct,
+): Target {
+  const { url, branch, commit } = baseOf(component, product, resolved);
+  const tracks = product.components[component]?.tracks ?? {};
+  return {
+    title: component,
+    url,
+    release,
+    pinned: commit,
+    tracked: tracks[release] ?? branch.replace(/^refs\/heads\//, ''),
+    allTracked: Object.values(tracks),
+  };
+}
+
+function assembleLock(
+  request: CheckedRequest,
+  product: Product,
+  { configuration, platform }: ResolveContext,
+  source: PinnedSource,
+  components: Readonly<Record<ComponentName, PinnedSource>>,
+): Lock {
+  const remote = configuration.remotes[request.remote];
+  if (remote === undefined) throw new Error(`no remote ${request.remote}`);
+  const push = remote.push.replace(/\/+$/, '');
+  return {
+    version: 1,
+    name: request.name,
+    release: request.release,
+    product: { name: product.product, file: productDigest(product), source },
+    components,
+    patches: canonicalPatches(request),
+    remote: { name: request.remote, push, pull: remote.pull?.replace(/\/+$/, '') ?? push },
+    platforms: configuration.platforms ?? [platform],
+    strategy: 'images',
+  };
+}
+
+/** The order in which patches are named does not make another build. */
+function canonicalPatches({ patches }: CheckedRequest): Lock['patches'] {
+  const result: Record<ComponentName, Lock['patches'][ComponentName]> = {};
+  for (const component of names(patches)) {
+    const policy = patches[component];
+    if (policy === undefined) continue;
+    result[component] = policy === 'none' ? policy : { skip: [...new Set(policy.skip)].sort() };
+  }
+  return result;
+}
+
+function hostsOfProduct(product: Product): string[] {
+  const urls = [
+    product.repository,
+    ...Object.values(product.components).flatMap(({ repository }) => repository ?? []),
+  ];
+  return urls.flatMap((url) => {
+    const parsed = parseRepository(url);
+    return parsed.ok ? [parsed.value.host] : [];
+  });
+}
+
+function strangeHosts({ pinned, reading }: ResolvedProduct, hosts: ReadonlySet<string>): Failure[] {
+  const strange = Object.values(pinned).filter(({ repository }) => !hosts.has(repository.host));
+  return strange.map(({ url, repository, line }) => ({
+    reason: 'host-not-allowed',
+    detail: `${reading?.ref ?? 'The product'} pins ${url} (upstream_sources.yaml:${line}): code from ${repository.host} is not accepted here.`,
+    hint: `Accepted hosts: ${[...hosts].sort().join(', ')}. The operator of this service can add one (\`hosts\` in the configuration).`,
+    pointer: pointerTo(['product']),
+  }));
+}
+
+/** Says where in the request the failures come from. */
+function pointed<Value>(
+  outcome: Outcome<Value>,
+  path: readonly string[] | undefined,
+): Outcome<Value> {
+  if (outcome.ok || path === undefined) return outcome;
+  const [first, ...rest] = outcome.failures.map((failure) => ({
+    pointer: pointerTo(path),
+    ...failure,
+  }));
+  return { ok: false, failures: [first as Failure, ...rest] };
+}
+
+function names<Value>(record: Readonly<Record<ComponentName, Value>>): ComponentName[] {
+  return Object.keys(record) as ComponentName[];
+}

@@ -1,0 +1,83 @@
+import type { PayloadFacts } from '../../plan/assemble-plan.ts';
+import { type FileTree, gitTreeSha, readFile, type TreeFile } from '../../plan/file-tree.ts';
+import type { CommitSha, TreeSha } from '../../plan/names.ts';
+import type { Payload } from '../../product/product.ts';
+import type { Mirror } from '../../resolve/git-interface.ts';
+
+/** What a payload is rendered from, and which images it refers to. */
+export async function readPayloadFacts(
+  tree: TreeSha | CommitSha,
+  rule: Payload,
+  mirror: Mirror,
+): Promise<PayloadFacts> {
+  const inputs = await readInputs(tree, rule, mirror);
+  return { inputs: gitTreeSha(inputs), references: koReferences(inputs) };
+}
+
+async function readInputs(
+  tree: TreeSha | CommitSha,
+  rule: Payload,
+  mirror: Mirror,
+): Promise<FileTree> {
+  // A command and a kustomization can read anything in the component.
+  if (rule.render === 'command' || rule.render === 'kustomize')
+    return (await mirror.files(tree)).files;
+  const { files } = await mirror.files(
+    tree,
+    rule.inputs.map(({ path }) => path),
+  );
+  const chosen = selectInputs(files, rule);
+  const hasLinks = [...files.values()].some(({ mode }) => mode === '120000');
+  const isComplete = rule.inputs.every(({ path }) => path === '.' || covers(files, path));
+  if (!hasLinks && isComplete) return chosen;
+  // Links are followed, in or out of the inputs: then what is behind them counts.
+  const whole = (await mirror.files(tree)).files;
+  return isComplete ? withoutLinks(chosen, whole) : whole;
+}
+
+function covers(files: FileTree, path: string): boolean {
+  return files.has(path) || [...files.keys()].some((name) => name.startsWith(`${path}/`));
+}
+
+/** The files that the rule's walk can reach. */
+function selectInputs(
+  files: FileTree,
+  rule: Extract<Payload, { render: 'ko' | 'copy' }>,
+): FileTree {
+  const reaches = rule.inputs.map(({ path, recursive }) => {
+    const prefix = path === '.' ? '' : `${path}/`;
+    // `copy` takes all of a folder.
+    const deep = recursive || rule.render === 'copy';
+    return (name: string) =>
+      name === path ||
+      (name.startsWith(prefix) && (deep || !name.slice(prefix.length).includes('/')));
+  });
+  return new Map([...files].filter(([name]) => reaches.some((reaches) => reaches(name))));
+}
+
+/** Each link as the file that it leads to; one that leads to no file stays as it is. */
+function withoutLinks(chosen: FileTree, whole: FileTree): FileTree {
+  const result = new Map<string, TreeFile>();
+  for (const [path, file] of chosen) {
+    if (file.mode !== '120000') result.set(path, file);
+    else {
+      const target = readFile(whole, path);
+      // A folder behind a link: everything counts.
+      if (target === undefined) return whole;
+      result.set(path, target);
+    }
+  }
+  return result;
+}
+
+/** Import paths after `ko://`, wherever they stand. */
+export function koReferences(files: FileTree): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const { content } of files.values()) {
+    if (!content.includes('ko://')) continue;
+    for (const match of content.toString('latin1').matchAll(/ko:\/\/([A-Za-z0-9][\w./~+-]*)/g)) {
+      found.add((match[1] as string).replace(/[./]+$/, ''));
+    }
+  }
+  return found;
+}
