@@ -12,7 +12,6 @@ import { LogFile, logFile } from '../steps/log-file.ts';
 import { runSteps, type StepTurn } from '../steps/run-steps.ts';
 import { runStepProgram } from '../steps/step-programs.ts';
 import type { StepMessage } from '../steps/step-message.ts';
-import { prepareHere } from './step-prepare.ts';
 
 const usage = `tributary step --plan FILE --outputs FILE --config FILE [--build FILE] [--rebuild] ID...
 tributary step --lock FILE --product FILE --plan FILE --config FILE [--rebuild] prepare
@@ -27,8 +26,8 @@ tributary step --lock FILE --product FILE --plan FILE --config FILE [--rebuild] 
  */
 export async function step(args: readonly string[]): Promise<number> {
   const options = parseOptions(args);
-  if (options === undefined) {
-    process.stderr.write(usage);
+  if (typeof options === 'string') {
+    process.stderr.write(`${options}\n${usage}`);
     return 2;
   }
   const stop = new AbortController();
@@ -68,28 +67,33 @@ export interface StepOptions {
   readonly rebuild: boolean;
 }
 
-function parseOptions(args: readonly string[]): StepOptions | undefined {
+/** The options, or what is wrong with them. */
+function parseOptions(args: readonly string[]): StepOptions | string {
   const text = { type: 'string' } as const;
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      ...{ plan: text, outputs: text, lock: text, product: text, build: text, config: text },
-      ...{
-        workdir: text,
-        logs: text,
-        messages: text,
-        rebuild: { type: 'boolean', default: false },
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        ...{ plan: text, outputs: text, lock: text, product: text, build: text, config: text },
+        ...{
+          workdir: text,
+          logs: text,
+          messages: text,
+          rebuild: { type: 'boolean', default: false },
+        },
       },
-    },
-  });
-  const [first, ...rest] = positionals;
-  if (first === undefined || values.plan === undefined || values.workdir === undefined)
-    return undefined;
-  const { plan, workdir, outputs, lock, product, build, config, logs, rebuild } = values;
-  const messages = values.messages === undefined ? undefined : Number(values.messages);
-  const files = { plan, workdir, outputs, lock, product, build, config, logs };
-  return { ...files, steps: [first, ...rest], rebuild, messages } as StepOptions;
+    });
+    const { plan, workdir, outputs, lock, product, build, config, logs, rebuild } = values;
+    const [first, ...rest] = positionals;
+    if (first === undefined) return 'no step is named';
+    if (plan === undefined || workdir === undefined) return '--plan and --workdir are needed';
+    const messages = values.messages === undefined ? undefined : Number(values.messages);
+    const files = { plan, workdir, outputs, lock, product, build, config, logs };
+    return { ...files, steps: [first, ...rest], rebuild, messages };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** Reads what all steps share, and gives the function that runs one. */
@@ -97,9 +101,11 @@ async function openSteps(options: StepOptions, signal: AbortSignal) {
   const configuration = await loadConfiguration(options.config, process.env);
   const tools = await openTools(configuration, options.workdir, signal);
   const more = { configuration, ...tools, rebuild: options.rebuild, signal };
-  if (options.lock !== undefined) {
+  const { lock, product } = options;
+  if (lock !== undefined && product !== undefined) {
     return async (_id: string, turn: StepTurn) => {
-      const plan = await prepareHere(options, { ...more, ...turn });
+      const { prepareHere } = await import('./step-prepare.ts');
+      const plan = await prepareHere({ lock, product }, { ...more, ...turn });
       await writeFile(options.plan, JSON.stringify(plan));
       return { output: null, plan: options.plan };
     };

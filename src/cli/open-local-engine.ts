@@ -1,0 +1,70 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { removeStepFolder, startContained } from '../adapters/contained-process.ts';
+import { openSqliteStore } from '../adapters/sqlite-store.ts';
+import type { LoadedConfiguration } from '../config/load-config.ts';
+import { secretVariables } from '../config/secret-variables.ts';
+import { canonicalHash } from '../plan/canonical-hash.ts';
+import type { Engine } from '../engine/engine.ts';
+import { createLocalEngine, type LocalEngineOptions } from '../engine/local/create-local-engine.ts';
+import { createStartUnit } from '../engine/local/start-unit.ts';
+
+const program = fileURLToPath(new URL('../cli.ts', import.meta.url));
+
+export interface OpenLocalEngineOptions
+  extends Pick<LocalEngineOptions, 'work' | 'notify' | 'report'> {
+  readonly configuration: LoadedConfiguration;
+}
+
+/**
+ * The engine of this machine on the state folder of the configuration. `work`: `all` for a service, `own` for
+ * a command that builds, `none` for one that looks. Call it from the main thread: steps end with it.
+ */
+export async function openLocalEngine(
+  options: OpenLocalEngineOptions,
+): Promise<{ readonly engine: Engine; close(): Promise<void> }> {
+  const { configuration, work, notify, report } = options;
+  const { state, limits } = configuration;
+  await mkdir(state, { recursive: true, mode: 0o700 });
+  const store = openSqliteStore(join(state, 'tributary.sqlite'));
+  const variables = secretVariables(configuration);
+  const engine = createLocalEngine({
+    ...{ store, state, work, notify, report },
+    limits: {
+      builds: limits.builds,
+      steps: limits.steps ?? availableParallelism(),
+      keepDays: limits['keep-days'],
+    },
+    startUnit: createStartUnit({
+      startContained: (command, cwd) => startContained(command, cwd, variables),
+      command: [process.execPath, program, 'step'],
+      configuration: await writeConfiguration(configuration),
+      stepMinutes: limits['step-minutes'],
+    }),
+    removeFolder: removeStepFolder,
+    now: () => new Date(),
+  });
+  const close = async () => {
+    await engine.close();
+    store.close();
+  };
+  return { engine, close };
+}
+
+/**
+ * Steps get what was loaded, not the file that it came from: an edit takes effect when the service is
+ * started anew, for all at once. Secrets are named in it, not told. The name is that of the content.
+ */
+async function writeConfiguration(loaded: LoadedConfiguration): Promise<string> {
+  const { file: _, ...configuration } = loaded;
+  const path = join(
+    loaded.state,
+    `configuration-${canonicalHash(configuration).slice(0, 12)}.json`,
+  );
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, JSON.stringify(configuration), { mode: 0o600 });
+  await rename(draft, path);
+  return path;
+}

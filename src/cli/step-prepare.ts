@@ -1,0 +1,27 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createMirrors } from '../adapters/git-mirrors.ts';
+import { openGit } from '../adapters/open-git.ts';
+import type { LoadedConfiguration } from '../config/load-config.ts';
+import type { Lock } from '../plan/lock.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Product } from '../product/product.ts';
+import { prepare } from '../steps/prepare/run-prepare.ts';
+import type { StepTurn } from '../steps/run-steps.ts';
+import type { StepContext } from '../steps/step.ts';
+
+/** What `prepare` has at hand: all that a step has, but for the plan that it makes. */
+export type PrepareTurn = Omit<StepContext, 'plan' | 'configuration'> &
+  StepTurn & { readonly configuration: LoadedConfiguration };
+
+/** Runs `prepare` on the lock and product files that the engine wrote. */
+export async function prepareHere(
+  files: { readonly lock: string; readonly product: string },
+  turn: PrepareTurn,
+): Promise<Plan> {
+  const lock = JSON.parse(await readFile(files.lock, 'utf8')) as Lock;
+  const product = JSON.parse(await readFile(files.product, 'utf8')) as Product;
+  const git = await openGit(turn.configuration, process.env, turn.signal);
+  const mirrors = createMirrors(git, join(turn.configuration.state, 'mirrors'));
+  return prepare(lock, product, { ...turn, mirrors });
+}
