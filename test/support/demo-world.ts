@@ -1,0 +1,47 @@
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { anyPorts, startDemoEnvironment } from '../../examples/demo-environment.ts';
+
+/** The demo's git server, registry and base images, started once for all integration tests. */
+export interface DemoWorld {
+  /** `127.0.0.1:PORT`; each test pushes to a remote path of its own. */
+  readonly registry: string;
+  /** `http://127.0.0.1:PORT/`, which stands for `https://github.com/`. */
+  readonly git: string;
+  /** The bare repositories that the git server serves. */
+  readonly repositories: string;
+  readonly product: string;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    readonly demo: DemoWorld;
+  }
+}
+
+/** Making base images takes half a minute: a registry that holds nothing else is kept between runs. */
+const keptBases = join(import.meta.dirname, '../../.demo/base-registry');
+
+/** vitest global set-up: starts the world, and gives the function that ends it. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-world-'));
+  const bases = existsSync(keptBases);
+  if (bases) cpSync(keptBases, join(folder, 'registry'), { recursive: true });
+  const world = await startDemoEnvironment(folder, anyPorts);
+  if (!bases) {
+    mkdirSync(join(keptBases, '..'), { recursive: true });
+    cpSync(join(folder, 'registry'), keptBases, { recursive: true });
+  }
+  project.provide('demo', {
+    registry: world.registry,
+    git: world.git,
+    repositories: join(folder, 'repositories'),
+    product: world.product,
+  });
+  return async () => {
+    await world.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
+}
