@@ -10,13 +10,23 @@ const own = payload('tektoncd/operator', null, null, [
   'tekton-addon/1.0.0/addons.yaml',
 ]);
 const pipeline = (keep: string[] = [], version = '0.68.0-t123456') =>
-  payload('tektoncd/pipeline', 'tekton-pipeline', version, [`tekton-pipeline/${version}/00-pipelines.yaml`], keep);
+  payload(
+    'tektoncd/pipeline',
+    'tekton-pipeline',
+    version,
+    [`tekton-pipeline/${version}/00-pipelines.yaml`],
+    keep,
+  );
 
 test.for<[string, ComponentPayload[], string[]]>([
   [
     'an older and a higher version folder give way to the version of this build',
     [own, pipeline()],
-    ['tekton-addon/1.0.0/addons.yaml', 'tekton-pipeline/0.68.0-t123456/00-pipelines.yaml', 'tekton-pipelinex/1.0.0/a.yaml'],
+    [
+      'tekton-addon/1.0.0/addons.yaml',
+      'tekton-pipeline/0.68.0-t123456/00-pipelines.yaml',
+      'tekton-pipelinex/1.0.0/a.yaml',
+    ],
   ],
   [
     'the order of the payloads does not matter, and kept files stay',

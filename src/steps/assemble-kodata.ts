@@ -48,9 +48,7 @@ function placeOf(path: string, { replaces, version, keep }: PayloadMetadata) {
   if (!keep.some((glob) => matchesGlob(path, glob))) return undefined;
   const [folder, ...rest] = path.slice(`${replaces}/`.length).split('/');
   const isOtherVersion = rest.length > 0 && isVersion(folder as string);
-  return version !== null && isOtherVersion
-    ? [replaces, version, ...rest].join('/')
-    : path;
+  return version !== null && isOtherVersion ? [replaces, version, ...rest].join('/') : path;
 }
 
 /** Whether the operator would take a folder for a version: Go's semver with or without its `v`. */

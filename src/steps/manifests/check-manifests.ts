@@ -34,7 +34,10 @@ function readKinds(path: string, { mode, content }: TreeFile): string[] | string
   if (mode === '120000') return 'is a link';
   if (!/\.(ya?ml|json)$/.test(path)) return [];
   try {
-    const documents = parseAllDocuments(content.toString(), { schema: 'failsafe', logLevel: 'silent' });
+    const documents = parseAllDocuments(content.toString(), {
+      schema: 'failsafe',
+      logLevel: 'silent',
+    });
     const [error] = documents.flatMap(({ errors }) => errors);
     if (error !== undefined) return `is not YAML: ${error.message.split('\n')[0]}`;
     return documents.map(({ contents }) => (isMap(contents) ? String(contents.get('kind')) : ''));

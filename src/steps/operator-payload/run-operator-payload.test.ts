@@ -61,7 +61,10 @@ test('leaves the config as it is but for layer and history', async () => {
   expect(after).toEqual({
     ...before,
     history: [...before.history, added],
-    rootfs: { type: 'layers', diff_ids: [...before.rootfs.diff_ids, expect.stringMatching(/^sha256:/)] },
+    rootfs: {
+      type: 'layers',
+      diff_ids: [...before.rootfs.diff_ids, expect.stringMatching(/^sha256:/)],
+    },
   });
 });
 
@@ -69,7 +72,10 @@ test('finds by its key what it made before, also under another tag', async () =>
   await using build = await smallBuild();
   const first = await runOperatorPayload(step, await contextWithPayloads(build));
   const again = { ...build.plan, tag: 'other-abcdef' as typeof build.plan.tag };
-  const second = await runOperatorPayload(step, { ...(await contextWithPayloads(build)), plan: again });
+  const second = await runOperatorPayload(step, {
+    ...(await contextWithPayloads(build)),
+    plan: again,
+  });
   expect(second).toEqual({ ...first, reused: true });
   const tagged = await build.registry.manifest(`${build.remote}/operator:other-abcdef`);
   expect(tagged?.digest).toBe('digest' in first && first.digest);
@@ -80,7 +86,10 @@ test('makes the same image in whatever order payloads come, and whatever the reg
   await using other = await smallBuild();
   const first = await runOperatorPayload(step, await contextWithPayloads(one));
   const context = await contextWithPayloads(other);
-  await other.registry.copy(`${other.remote}/controller:${other.plan.tag}`, `${other.remote}/operator:${other.plan.tag}`);
+  await other.registry.copy(
+    `${other.remote}/controller:${other.plan.tag}`,
+    `${other.remote}/operator:${other.plan.tag}`,
+  );
   const second = await runOperatorPayload({ ...step, needs: [...step.needs].reverse() }, context);
   expect(second).toEqual(first);
 });
@@ -115,7 +124,10 @@ test("takes an image of Docker's kind, and makes one of OCI's", async () => {
     JSON.stringify({
       ...base.manifest,
       mediaType: docker,
-      config: { ...base.manifest.config, mediaType: 'application/vnd.docker.container.image.v1+json' },
+      config: {
+        ...base.manifest.config,
+        mediaType: 'application/vnd.docker.container.image.v1+json',
+      },
       layers: base.manifest.layers.map((layer) => ({
         ...layer,
         mediaType: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
@@ -124,7 +136,10 @@ test("takes an image of Docker's kind, and makes one of OCI's", async () => {
   );
   registry.put(`${build.remote}/operator:docker`, bytes, docker);
   const image = { ...build.outputs['image/operator'], digest: digestOf(bytes) } as never;
-  await runOperatorPayload(step, { ...context, outputs: { ...context.outputs, 'image/operator': image } });
+  await runOperatorPayload(step, {
+    ...context,
+    outputs: { ...context.outputs, 'image/operator': image },
+  });
   const { manifest } = await imageAt(build, `${build.remote}/operator:${build.plan.tag}`);
   expect([manifest.config, ...manifest.layers].map(({ mediaType }) => mediaType)).toEqual([
     mediaTypes.config,

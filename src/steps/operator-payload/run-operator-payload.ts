@@ -4,12 +4,12 @@ import type { ComponentName, Digest } from '../../plan/names.ts';
 import { operatorPayloadKey } from '../../plan/operator-payload-key.ts';
 import type { StepOf } from '../../plan/plan.ts';
 import { readArtifact } from '../artifact.ts';
+import { assembleKodata, type ComponentPayload } from '../assemble-kodata.ts';
 import { publishImage } from '../data-image.ts';
 import { gzipLayer, writeLayout } from '../oci-layout.ts';
 import { PayloadMetadata } from '../payload-artifact.ts';
 import { artifactRepository, type StepContext, type StepProgram } from '../step.ts';
 import { addLayer } from './add-layer.ts';
-import { assembleKodata, type ComponentPayload } from '../assemble-kodata.ts';
 import { readBaseImage } from './read-base-image.ts';
 
 /**

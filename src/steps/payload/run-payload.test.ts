@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { MemoryRegistry } from '../../../test/support/memory-registry.ts';
+import type { MemoryRegistry } from '../../../test/support/memory-registry.ts';
 import { pipeline, type SmallBuild, smallBuild, tree } from '../../../test/support/small-build.ts';
 import { createConfined } from '../../adapters/confined.ts';
 import { attempt, FailureError } from '../../builds/failure.ts';
@@ -22,7 +22,8 @@ const source: FileTree = new Map<string, TreeFile>([
     'config/a/x.yaml': 'note: version devel\n',
     'config/skipped.yml': 'a: ko://example.com/unknown\n',
     'kustom/kustomization.yaml': 'resources: [d.yaml]\nnamespace: tekton\n',
-    'kustom/d.yaml': 'apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: ko://example.com/cmd/controller}]}\n',
+    'kustom/d.yaml':
+      'apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: ko://example.com/cmd/controller}]}\n',
     'kodata/tekton/1.0.0/a.yaml': 'a',
     LICENSE: 'free',
   }),
@@ -50,7 +51,9 @@ test('renders like ko, puts the version into markers, and says what it replaces'
       version: '0.68.0-tabc',
       keep: ['tekton-pipeline/00-prereconcile/**'],
     },
-    files: tree({ [place]: `note: version devel\n---\nimage: ${image}\nversion: "0.68.0-tabc"\n---\n` }),
+    files: tree({
+      [place]: `note: version devel\n---\nimage: ${image}\nversion: "0.68.0-tabc"\n---\n`,
+    }),
   });
 });
 
@@ -76,7 +79,12 @@ test('says where a rebuild made other bytes under the same key', async () => {
 
 test('copies files as they are, links as what they lead to, and none that lead nowhere', async () => {
   await using build = await smallBuild();
-  const rule: Payload = { render: 'copy', inputs: [{ path: 'kodata', recursive: false }], into: '.', keep: [] };
+  const rule: Payload = {
+    render: 'copy',
+    inputs: [{ path: 'kodata', recursive: false }],
+    into: '.',
+    keep: [],
+  };
   const output = await runPayload(stepWith(rule), await contextWithSource(build));
   expect(await artifactOf(build, output)).toMatchObject({
     metadata: { replaces: null, version: null },
@@ -100,9 +108,21 @@ test('tells all references without image, of all files, at once', async () => {
 });
 
 test.for<[string, Payload, string]>([
-  ['an input that is not there', { ...ko, inputs: [{ path: 'gone', recursive: false }] }, 'gone does not exist'],
-  ['a folder without manifests', { ...ko, inputs: [{ path: 'kodata/tekton', recursive: false }] }, 'no .yaml or .json file'],
-  ['a place outside of any folder', { ...ko, into: '{version}/x.yaml' }, 'is in no folder of its own'],
+  [
+    'an input that is not there',
+    { ...ko, inputs: [{ path: 'gone', recursive: false }] },
+    'gone does not exist',
+  ],
+  [
+    'a folder without manifests',
+    { ...ko, inputs: [{ path: 'kodata/tekton', recursive: false }] },
+    'no .yaml or .json file',
+  ],
+  [
+    'a place outside of any folder',
+    { ...ko, into: '{version}/x.yaml' },
+    'is in no folder of its own',
+  ],
   ['a place that is not known', { ...ko, into: 'a/{shipped}/x.yaml' }, '{shipped}'],
 ])('refuses %s', async ([, rule, detail]) => {
   await using build = await smallBuild();
@@ -123,13 +143,21 @@ const command: Payload = {
 test('takes what a command prints, which runs nowhere but in the builder', async () => {
   await using build = await smallBuild();
   const builds: ContainerBuild[] = [];
-  const builder = builderThatLeaves({ stdout: 'version: "devel"\nimage: ko://example.com/cmd/controller\n' }, builds);
+  const builder = builderThatLeaves(
+    { stdout: 'version: "devel"\nimage: ko://example.com/cmd/controller\n' },
+    builds,
+  );
   const context = { ...(await contextWithSource(build)), builder };
   const output = await runPayload(stepWith(command), context);
   const { files } = await artifactOf(build, output);
   expect(readText(files, place)).toBe(`version: "0.68.0-tabc"\nimage: ${image}\n`);
   expect(builds).toMatchObject([
-    { network: false, args: {}, platform: 'linux/amd64', bases: { [command.image]: `${command.image}@pinned` } },
+    {
+      network: false,
+      args: {},
+      platform: 'linux/amd64',
+      bases: { [command.image]: `${command.image}@pinned` },
+    },
   ]);
   expect(builds[0]?.dockerfile).toBe(
     [
@@ -150,9 +178,14 @@ test('a command that fails or prints nothing is a failure of the ref', async () 
   const context = await contextWithSource(build);
   const failing = {
     tools: '',
-    build: () => Promise.reject(new FailureError({ reason: 'image-build-failed', detail: 'exit 1', hint: '' })),
+    build: () =>
+      Promise.reject(
+        new FailureError({ reason: 'image-build-failed', detail: 'exit 1', hint: '' }),
+      ),
   };
-  const failed = await attempt(() => runPayload(stepWith(command), { ...context, builder: failing }));
+  const failed = await attempt(() =>
+    runPayload(stepWith(command), { ...context, builder: failing }),
+  );
   expect(!failed.ok && failed.failures[0].reason).toBe('command-failed');
   const silent = builderThatLeaves({ stdout: ' \n' });
   const empty = await attempt(() => runPayload(stepWith(command), { ...context, builder: silent }));
@@ -161,7 +194,10 @@ test('a command that fails or prints nothing is a failure of the ref', async () 
 
 const kustomize: Payload = { render: 'kustomize', path: 'kustom', markers: [], into, keep: [] };
 
-test('builds a kustomization with the real kustomize', { tags: ['slow'], timeout: 30_000 }, async () => {
+test('builds a kustomization with the real kustomize', {
+  tags: ['slow'],
+  timeout: 30_000,
+}, async () => {
   await using build = await smallBuild();
   const context = await contextWithSource(build);
   const tools = { ...context.configuration.tools, kustomize: kustomizeProgram() };
@@ -176,7 +212,11 @@ test('builds a kustomization with the real kustomize', { tags: ['slow'], timeout
 });
 
 test.for([
-  ['a remote base', 'resources: ["https://example.com/x//config?ref=1"]', 'is not in the component'],
+  [
+    'a remote base',
+    'resources: ["https://example.com/x//config?ref=1"]',
+    'is not in the component',
+  ],
   ['a short remote base', 'resources: [github.com/a/b]', 'is not in the component'],
   ['a base outside', 'bases: [../../etc]', 'is not in the component'],
   ['Helm', 'helmCharts: [{name: x}]', 'it uses Helm'],
@@ -194,7 +234,14 @@ function kustomizeProgram(): string {
 
 function stepWith(rule: Payload): StepOf<'payload'> {
   return {
-    ...{ kind: 'payload', id: `payload/${pipeline}`, component: pipeline, needs: [], group: 'x', weight: 1 },
+    ...{
+      kind: 'payload',
+      id: `payload/${pipeline}`,
+      component: pipeline,
+      needs: [],
+      group: 'x',
+      weight: 1,
+    },
     ...{ key: 'a'.repeat(64) as Key, rule, version: '0.68.0-tabc' },
     images: { 'example.com/cmd/controller': image },
   };
@@ -204,11 +251,17 @@ async function contextWithSource(build: SmallBuild, files = source): Promise<Ste
   const context = build.context();
   const key = 'b'.repeat(64) as Key;
   const reference = `${build.remote}/tributary:key-${key}`;
-  await writeArtifact(build.registry, context.workdir, reference, { kind: 'source', metadata: {}, files });
+  await writeArtifact(build.registry, context.workdir, reference, {
+    kind: 'source',
+    metadata: {},
+    files,
+  });
   const before = build.plan.sources[pipeline];
   if (before === undefined) throw new Error('no source');
   const sources = { ...build.plan.sources, [pipeline]: { ...before, key } };
-  const bases = { 'registry.example.com/base/runtime:1': 'registry.example.com/base/runtime:1@pinned' };
+  const bases = {
+    'registry.example.com/base/runtime:1': 'registry.example.com/base/runtime:1@pinned',
+  };
   return { ...context, plan: { ...build.plan, sources, bases } };
 }
 
@@ -229,7 +282,10 @@ function builderThatLeaves(files: Record<string, string>, builds: ContainerBuild
       builds.push(build);
       expect(await readFile(join(build.context, 'source/LICENSE'), 'utf8')).toBe('free');
       const { blob, diffId } = await gzipLayer(tree(files));
-      const config = blobOf(mediaTypes.config, Buffer.from(JSON.stringify({ rootfs: { diff_ids: [diffId] } })));
+      const config = blobOf(
+        mediaTypes.config,
+        Buffer.from(JSON.stringify({ rootfs: { diff_ids: [diffId] } })),
+      );
       await writeLayout(build.output, { config, layers: [blob] });
     },
   };

@@ -72,14 +72,33 @@ test('changes the references of any document, and nothing else', () => {
     fc.string(),
     fc.integer(),
     fc.boolean(),
-    fc.constantFrom(ko, `${ko} `, ` ${ko}`, `--x=${ko}`, `${ko}\n`, `a\n${ko}`, `${ko}: x`.slice(0, ko.length)),
+    fc.constantFrom(
+      ko,
+      `${ko} `,
+      ` ${ko}`,
+      `--x=${ko}`,
+      `${ko}\n`,
+      `a\n${ko}`,
+      `${ko}: x`.slice(0, ko.length),
+    ),
   );
   const { value } = fc.letrec((tie) => ({
-    value: fc.oneof({ depthSize: 'small' }, scalar, fc.array(tie('value'), { maxLength: 4 }), tie('map')),
+    value: fc.oneof(
+      { depthSize: 'small' },
+      scalar,
+      fc.array(tie('value'), { maxLength: 4 }),
+      tie('map'),
+    ),
     map: fc.dictionary(fc.stringMatching(/^[a-z]{1,4}$/), tie('value'), { maxKeys: 4 }),
   }));
   const styles = fc.record({
-    defaultStringType: fc.constantFrom('PLAIN', 'QUOTE_DOUBLE', 'QUOTE_SINGLE', 'BLOCK_LITERAL', 'BLOCK_FOLDED'),
+    defaultStringType: fc.constantFrom(
+      'PLAIN',
+      'QUOTE_DOUBLE',
+      'QUOTE_SINGLE',
+      'BLOCK_LITERAL',
+      'BLOCK_FOLDED',
+    ),
     collectionStyle: fc.constantFrom('any', 'block', 'flow'),
     lineWidth: fc.constantFrom(0, 80),
   } as const);
@@ -95,7 +114,8 @@ test('changes the references of any document, and nothing else', () => {
 
 /** The same on data: what the text must mean afterwards. */
 function replaced(data: unknown): unknown {
-  if (typeof data === 'string') return data.startsWith('ko://') && data.trim() === ko ? controller : data;
+  if (typeof data === 'string')
+    return data.startsWith('ko://') && data.trim() === ko ? controller : data;
   if (Array.isArray(data)) return data.map(replaced);
   if (typeof data !== 'object' || data === null) return data;
   return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, replaced(value)]));
@@ -124,7 +144,10 @@ test.for<[string, string]>([
 });
 
 test('expands no aliases', () => {
-  const bomb = ['a0: &a0 [x, x]', ...Array.from({ length: 30 }, (_, n) => `a${n + 1}: &a${n + 1} [*a${n}, *a${n}]`)];
+  const bomb = [
+    'a0: &a0 [x, x]',
+    ...Array.from({ length: 30 }, (_, n) => `a${n + 1}: &a${n + 1} [*a${n}, *a${n}]`),
+  ];
   const text = `${bomb.join('\n')}\nimage: ${ko}\n`;
   expect(substituteReferences('bomb.yaml', text, images)).toEqual({
     ok: true,
