@@ -2,6 +2,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest, ImageName, Key } from '../plan/names.ts';
 import { blobOf, type Layer, mediaTypes, writeLayout } from './oci-layout.ts';
+import { type Keyed, keyed } from './keyed-artifact.ts';
 import { keyTag, type StepContext } from './step.ts';
 
 /** Every image that Tributary itself makes says that it was made then: no clock in images. */
@@ -29,30 +30,21 @@ export function writeDataImage(
   });
 }
 
-/**
- * Publishes an image under its key and the build's tag: the one that the key has already, else what
- * `write` makes. With `rebuild` it is made anyway, and a difference is told.
- */
+/** Publishes an image under its key (the one that the key has already, else what `write` makes) and the build's tag. */
 export async function publishImage(
   context: StepContext,
   image: ImageName,
   key: Key,
   write: (folder: string) => Promise<unknown>,
-): Promise<{ digest: Digest; image: string; reused: boolean }> {
-  const { registry, plan, workdir, rebuild } = context;
+): Promise<Keyed & { readonly image: string }> {
+  const { registry, plan, workdir } = context;
   const repository = `${plan.lock.remote.push}/${image}`;
   const byKey = `${repository}:${keyTag(key)}`;
-  const found = (await registry.manifest(byKey))?.digest;
-  const make = async () => {
+  const made = await keyed(key, byKey, context, async () => {
     const folder = join(await mkdtemp(join(workdir, 'image-')), 'layout');
     await write(folder);
-    return registry.pushLayout(folder, byKey);
-  };
-  const reused = found !== undefined && !rebuild;
-  const digest = reused ? found : await make();
-  if (found !== undefined && digest !== found) {
-    context.log(`${image} came out differently: ${found} before, ${digest} now (key ${key}).`);
-  }
-  await registry.copy(`${repository}@${digest}`, `${repository}:${plan.tag}`);
-  return { digest, image: `${plan.lock.remote.pull}/${image}@${digest}`, reused };
+    return () => registry.pushLayout(folder, byKey);
+  });
+  await registry.copy(`${repository}@${made.digest}`, `${repository}:${plan.tag}`);
+  return { ...made, image: `${plan.lock.remote.pull}/${image}@${made.digest}` };
 }

@@ -1,5 +1,5 @@
-import { posix } from 'node:path';
 import type { Failure } from '../../builds/failure.ts';
+import { matchesGlob } from '../../plan/glob.ts';
 import type { ImageName } from '../../plan/names.ts';
 import type { ProductImage } from '../../product/product.ts';
 import { didYouMean, nearest } from '../../request/nearest.ts';
@@ -11,7 +11,8 @@ export interface PlacedImage extends Pick<ProductImage, 'csv'> {
   /** Reference by digest, as a cluster pulls it. */
   readonly reference: string;
 }
-export type PlacedImages = Readonly<Record<ImageName, PlacedImage>>;
+/** By the name of the image. */
+export type PlacedImages = Readonly<Record<string, PlacedImage>>;
 
 /**
  * Writes the product's images into every place of the CSV that names one and completes relatedImages;
@@ -44,7 +45,7 @@ export function placeImages(
 
 /** Globs match the reference, or the name of its variable. */
 function isExternal(place: ImagePlace, external: readonly string[]): boolean {
-  return external.some((glob) => glob === place.name || posix.matchesGlob(place.reference, glob));
+  return external.some((glob) => glob === place.name || matchesGlob(place.reference, glob));
 }
 
 /** What product.yaml says of an image and the CSV does not have. */

@@ -38,7 +38,7 @@ export const runBundle: StepProgram<'bundle'> = async (_step, context) => {
   const made = await publishImage(context, plan.product.bundle.image, key, async (folder) =>
     writeDataImage(folder, platform, bundle.labels, [await gzipLayer(bundle.files)]),
   );
-  return { kind: 'bundle', key, ...made };
+  return { kind: 'bundle', ...made };
 };
 
 /** `bundle.from` of the productization repository, as prepare left it. */

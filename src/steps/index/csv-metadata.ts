@@ -84,10 +84,10 @@ function shaped(value: JsonObject, shape: Shape): JsonObject {
   for (const [field, rule] of Object.entries(shape)) {
     const given = value[field];
     if (isList(rule)) result[field] = each(given, rule.items);
-    // Go leaves an empty string out where the field may be missing.
-    else result[field] = given === undefined || given === null || given === '' ? rule : given;
+    // Go leaves an empty value out where the field may be missing, and writes it where it may not.
+    else result[field] = given === undefined || isEmpty(given) ? rule : given;
   }
-  return present(result);
+  return defined(result);
 }
 
 function isList(rule: Shape[string]): rule is { readonly items: Shape } {
@@ -95,11 +95,17 @@ function isList(rule: Shape[string]): rule is { readonly items: Shape } {
 }
 
 function present(fields: Readonly<Record<string, Json | undefined>>): JsonObject {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined && !isEmpty(value)),
+  return defined(
+    Object.fromEntries(
+      Object.entries(fields).map(([key, value]) => [key, isEmpty(value) ? undefined : value]),
+    ),
   );
 }
 
-function isEmpty(value: Json): boolean {
+function defined(fields: Readonly<Record<string, Json | undefined>>): JsonObject {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+function isEmpty(value: Json | undefined): boolean {
   return value === null || value === '' || (Array.isArray(value) && value.length === 0);
 }

@@ -35,7 +35,7 @@ export const runIndex: StepProgram<'index'> = async (_step, context) => {
       ? writeDataImage(folder, platform, labels, [layer])
       : writeOpmImage(registry, base, folder, labels, layer);
   });
-  return { kind: 'index', key, ...made };
+  return { kind: 'index', ...made };
 };
 
 /** The opm image to build on, by digest; null for an index that is data only. */

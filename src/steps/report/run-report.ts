@@ -1,0 +1,70 @@
+import { type FileTree, placedIn, textFile, withFiles } from '../../plan/file-tree.ts';
+import type { Inclusion, Plan, StepOutput, StepOutputs, Unpullable } from '../../plan/plan.ts';
+import { writeArtifact } from '../artifact.ts';
+import { artifactRepository, type StepContext, type StepProgram } from '../step.ts';
+import { readLogs } from './read-logs.ts';
+
+/** `REMOTE/tributary:<TAG>-record`: where the record of a build is. */
+export function recordReference(plan: Pick<Plan, 'lock' | 'tag'>): string {
+  return `${artifactRepository(plan)}:${plan.tag}-record`;
+}
+
+/**
+ * Keeps the record of a build beside its images: lock, plan, what each step made, inclusion, outcome and
+ * logs. It runs after a failure too, with what there is.
+ */
+export const runReport: StepProgram<'report'> = async (_step, context) => {
+  const { plan, outputs, registry, workdir, record } = context;
+  context.progress('writing the record');
+  const logs: FileTree = record === undefined ? new Map() : await readLogs(record.logs);
+  const verified = Object.values(outputs).find(isVerified);
+  const documents = {
+    'lock.json': plan.lock,
+    'plan.json': plan,
+    'outputs.json': outputs,
+    'inclusion.json': verified?.inclusion ?? [],
+    'unpullable.json': verified?.unpullable ?? [],
+    ...(record && { 'build.json': record.build }),
+  };
+  const files = withFiles(
+    new Map(Object.entries(documents).map(([name, value]) => [name, textFile(json(value))])),
+    new Map([['upstream_sources.yaml', textFile(plan.upstreamSources)]]),
+    placedIn('logs', logs),
+  );
+  const metadata = recordMetadata(context, outputs);
+  const reference = recordReference(plan);
+  const digest = await writeArtifact(registry, workdir, reference, { kind: 'record', metadata, files });
+  context.log(`record: ${reference} (${digest}), with ${logs.size} logs`);
+  return { kind: 'report', digest };
+};
+
+type Verified = { inclusion: readonly Inclusion[]; unpullable: readonly Unpullable[] };
+
+function isVerified(output: StepOutput): output is Extract<StepOutput, { kind: 'verify' }> & Verified {
+  return output.kind === 'verify';
+}
+
+/** What one wants to know of a build without fetching its files. */
+function recordMetadata({ plan, record }: StepContext, outputs: StepOutputs) {
+  const unfinished = plan.steps.filter(({ id, kind }) => kind !== 'report' && !(id in outputs));
+  return {
+    version: 1,
+    tag: plan.tag,
+    lockDigest: plan.lockDigest,
+    name: plan.lock.name,
+    release: plan.lock.release,
+    outcome: record?.build.state ?? (unfinished.length === 0 ? 'succeeded' : 'failed'),
+    unfinished: unfinished.map(({ id }) => id),
+    ...(record && {
+      pipelinerun: record.build.pipelinerun,
+      attempt: record.build.attempt,
+      requester: record.build.requester,
+      createdAt: record.build.createdAt,
+      startedAt: record.build.startedAt,
+    }),
+  };
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

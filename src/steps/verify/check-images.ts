@@ -1,0 +1,114 @@
+import type { Failure } from '../../builds/failure.ts';
+import type { Digest, ImageName, Key } from '../../plan/names.ts';
+import { operatorPayloadKey } from '../../plan/operator-payload-key.ts';
+import type { ProductImage } from '../../product/product.ts';
+import { artifactRepository, keyTag, type StepContext } from '../step.ts';
+import { type CsvImage, isPlaceOf } from './csv-images.ts';
+import { notIncluded } from './not-included.ts';
+
+/** An image of the product as the registry has it under its key. */
+export interface FoundImage {
+  readonly name: ImageName;
+  /** Of the image that the bundle is to name. */
+  readonly digest: Digest;
+  /** Operator images: digest of the image without its payload. */
+  readonly withoutPayload: Digest | null;
+  /** Whether the CSV names it. */
+  readonly named: boolean;
+}
+
+/** Compares what the CSV names with what the registry has under the keys of the plan. */
+export async function checkImages(
+  csv: readonly CsvImage[],
+  context: StepContext,
+): Promise<{ images: FoundImage[]; failures: Failure[] }> {
+  const images: FoundImage[] = [];
+  const failures: Failure[] = [];
+  for (const step of context.plan.steps) {
+    if (step.kind !== 'image') continue;
+    const product = context.plan.product.images[step.image];
+    if (product === undefined) throw new Error(`the plan's product has no image ${step.image}`);
+    const found = await findByKey(step.image, step.key, product, context);
+    if ('missing' in found) {
+      failures.push(different(step.image, product, 'its key is not in the registry.', found.missing, 'nothing'));
+      continue;
+    }
+    const problems = await comparePlaces(step.image, product, found.digest, csv, context);
+    failures.push(...problems);
+    const prefix = `${context.plan.lock.remote.pull}/${step.image}@`;
+    const named = csv.some(({ reference }) => reference.startsWith(prefix));
+    images.push({ name: step.image, ...found, named });
+  }
+  return { images, failures };
+}
+
+/** The digest that a key of the plan stands for now; asked of the registry, not of what the steps said. */
+async function findByKey(
+  name: ImageName,
+  key: Key | null,
+  { kodata }: ProductImage,
+  { plan, registry }: StepContext,
+): Promise<{ missing: string } | Pick<FoundImage, 'digest' | 'withoutPayload'>> {
+  if (key === null) throw new Error(`image/${name} has no key`);
+  const repository = `${plan.lock.remote.push}/${name}`;
+  const image = await registry.manifest(`${repository}:${keyTag(key)}`);
+  if (image === undefined) return { missing: keyTag(key) };
+  const step = plan.steps.find((one) => one.kind === 'operator-payload' && one.image === name);
+  if (kodata === undefined || step === undefined) return { digest: image.digest, withoutPayload: null };
+  const payloads: Record<string, Digest> = {};
+  for (const payload of plan.steps) {
+    if (payload.kind !== 'payload' || !step.needs.includes(payload.id)) continue;
+    if (payload.key === null) throw new Error(`${payload.id} has no key`);
+    const tag = keyTag(payload.key);
+    const artifact = await registry.manifest(`${artifactRepository(plan)}:${tag}`);
+    if (artifact === undefined) return { missing: tag };
+    payloads[payload.component] = artifact.digest;
+  }
+  const full = operatorPayloadKey({ image: image.digest, payloads, kodata });
+  const found = await registry.manifest(`${repository}:${keyTag(full)}`);
+  if (found === undefined) return { missing: keyTag(full) };
+  return { digest: found.digest, withoutPayload: image.digest };
+}
+
+/** Every place that is to name the image names this digest, and so does the build's tag. */
+async function comparePlaces(
+  name: ImageName,
+  product: ProductImage,
+  digest: Digest,
+  csv: readonly CsvImage[],
+  { plan, registry }: StepContext,
+): Promise<Failure[]> {
+  const expected = `${plan.lock.remote.pull}/${name}@${digest}`;
+  const repository = `${plan.lock.remote.pull}/${name}`;
+  const failures = csv
+    .filter((image) => isPlaceOf(image, product) || isOf(image.reference, repository))
+    .filter(({ reference }) => reference !== expected)
+    .map((image) => {
+      const where = `${image.kind} ${image.name} of the CSV names another image.`;
+      return different(name, product, where, expected, image.reference);
+    });
+  const mapped = [...product.csv.env, ...product.csv.containers, ...product.csv.related].length > 0;
+  if (mapped && !csv.some(({ reference }) => isOf(reference, repository))) {
+    failures.push(different(name, product, 'the CSV does not name it.', expected, 'no such image'));
+  }
+  const tagged = await registry.manifest(`${plan.lock.remote.push}/${name}:${plan.tag}`);
+  if (tagged?.digest !== digest) {
+    const found = tagged?.digest ?? 'no such tag';
+    failures.push(different(name, product, `the tag ${plan.tag} is not this image.`, digest, found));
+  }
+  return failures;
+}
+
+function isOf(reference: string, repository: string): boolean {
+  return reference.startsWith(`${repository}@`) || reference.startsWith(`${repository}:`);
+}
+
+function different(
+  name: ImageName,
+  { of }: ProductImage,
+  what: string,
+  expected: string,
+  found: string,
+): Failure {
+  return notIncluded({ component: of.join(', '), place: `image/${name}`, what, expected, found });
+}

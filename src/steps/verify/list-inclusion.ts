@@ -1,0 +1,75 @@
+import type { Failure } from '../../builds/failure.ts';
+import type { ComponentName } from '../../plan/names.ts';
+import type { Inclusion, Plan, Source } from '../../plan/plan.ts';
+import type { ComponentPayload } from '../assemble-kodata.ts';
+import type { FoundImage } from './check-images.ts';
+import { notIncluded } from './not-included.ts';
+
+/** What the checks found, after all of them held. */
+export interface Evidence {
+  readonly images: readonly FoundImage[];
+  readonly payloads: readonly ComponentPayload[];
+  /** Images that carry the payload. */
+  readonly operators: readonly FoundImage[];
+  /** `<image> <component>` → files of the image that name the commit. */
+  readonly agreed: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Every component at every place where the bundle reaches it, with how that was proven. */
+export function listInclusion(evidence: Evidence, plan: Plan): Inclusion[] {
+  return [...inImages(evidence, plan), ...inPayloads(evidence, plan), ...inManifests(plan)];
+}
+
+function inImages({ images, payloads, agreed }: Evidence, plan: Plan): Inclusion[] {
+  const texts = payloads.flatMap(({ files }) =>
+    [...files.values()].map(({ content }) => content.toString('latin1')),
+  );
+  return images.flatMap((image) => {
+    const reference = `${plan.lock.remote.pull}/${image.name}:`;
+    const referred = !image.named && texts.some((text) => text.includes(reference));
+    // An image that neither CSV nor payload names is built, and yet the bundle does not reach it.
+    if (!image.named && !referred) return [];
+    const by = image.named ? 'The CSV names' : 'The payload names';
+    return (plan.product.images[image.name]?.of ?? []).map((component) => {
+      const files = agreed.get(`${image.name} ${component}`) ?? [];
+      const said = files.length === 0 ? '' : ` ${files.join(' and ')} in the image say so too.`;
+      const proof = `${by} ${image.digest}, which is the image of the plan's key, built from the source tree that was read back.${said}`;
+      return row(component, `image/${image.name}`, proof, plan);
+    });
+  });
+}
+
+function inPayloads({ payloads, operators }: Evidence, plan: Plan): Inclusion[] {
+  if (operators.every(({ named }) => !named)) return [];
+  const names = operators.map(({ name }) => name).join(' and ');
+  return payloads.map(({ metadata, files }) => {
+    const proof = `${files.size} ${files.size === 1 ? 'file' : 'files'} rendered from the source tree; kodata of ${names} was read back and is exactly the payloads.`;
+    return row(metadata.component as ComponentName, 'payload', proof, plan);
+  });
+}
+
+function inManifests(plan: Plan): Inclusion[] {
+  return plan.steps.flatMap((step) =>
+    step.kind === 'manifests'
+      ? [row(step.component, 'manifests', 'The manifests of the bundle are those that its generator made, file by file.', plan)]
+      : [],
+  );
+}
+
+function row(component: ComponentName, place: string, proof: string, plan: Plan): Inclusion {
+  const { commit, tree, requested } = plan.sources[component] as Source;
+  return { component, place, commit, tree, requested, outcome: 'included', proof };
+}
+
+/** A component that was asked for and that nothing in the bundle reaches. */
+export function notReached(inclusion: readonly Inclusion[], plan: Plan): Failure[] {
+  const reached = new Set(inclusion.map(({ component }) => component));
+  return (Object.entries(plan.sources) as [ComponentName, Source][])
+    .filter(([component, { requested }]) => requested && !reached.has(component))
+    .map(([component, { commit }]) =>
+      notIncluded({
+        ...{ component, place: 'bundle', what: 'it was asked for, and nothing in the bundle holds it.' },
+        ...{ expected: `commit ${commit} in an image, the payload or the manifests`, found: 'nowhere' },
+      }),
+    );
+}

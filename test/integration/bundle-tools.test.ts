@@ -1,0 +1,195 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type CommandResult, run, startProcess } from '../../src/adapters/command.ts';
+import { createRegistry } from '../../src/adapters/registry.ts';
+import { Configuration } from '../../src/config/config.ts';
+import { textFile } from '../../src/plan/file-tree.ts';
+import { runBundle } from '../../src/steps/bundle/run-bundle.ts';
+import { readImageFiles } from '../../src/steps/image-files.ts';
+import { runIndex } from '../../src/steps/index/run-index.ts';
+import type { Registry } from '../../src/steps/step.ts';
+import { writeTree } from '../../src/steps/write-tree.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { type SmallBuild, smallBuild, tree } from '../support/small-build.ts';
+import { tool } from '../support/tools.ts';
+
+/** OLM's own programs judge what we make. */
+
+let server: TestRegistry;
+let registry: Registry;
+let folder = '';
+let build: SmallBuild;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tributary-tools-'));
+  server = await startRegistry();
+  const remote = `${server.host}/demo`;
+  const configuration = Configuration.parse({
+    remotes: { demo: { push: remote, insecure: true, default: true } },
+    registries: { [server.host]: { insecure: true } },
+  });
+  registry = await createRegistry(configuration, { folder });
+  build = await smallBuild({ registry, remote });
+  const bundle = build.plan.steps.find(({ kind }) => kind === 'bundle');
+  const index = build.plan.steps.find(({ kind }) => kind === 'index');
+  if (bundle?.kind !== 'bundle' || index?.kind !== 'index') throw new Error('no bundle in the plan');
+  build.outputs['bundle'] = await runBundle(bundle, build.context());
+  build.outputs['index'] = await runIndex(index, build.context());
+}, 60_000);
+
+afterAll(async () => {
+  await build[Symbol.asyncDispose]();
+  await server.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+// operator-sdk pulls images by TLS alone: it gets what the image holds.
+test('operator-sdk finds nothing wrong with the bundle', async () => {
+  const files = await readImageFiles(registry, image('bundle'));
+  await writeTree(files, join(folder, 'bundle'));
+  const options = ['--select-optional', 'suite=operatorframework'];
+  const result = await call('operator-sdk', ['bundle', 'validate', './bundle', ...options]);
+  expect(result.stderr).not.toMatch(/level=(warning|error)/);
+  expect(result).toMatchObject({ exitCode: 0 });
+});
+
+test('the catalog says of the bundle what opm says of it', async () => {
+  const migrate = '--migrate-level=bundle-object-to-csv-metadata';
+  const rendered = await call('opm', ['render', image('bundle'), '--use-http', migrate]);
+  expect(rendered.stderr).not.toContain('level=error');
+  const [theirs] = jsonDocuments(rendered.stdout.toString());
+  const files = await readImageFiles(registry, image('index'));
+  const text = files.get('configs/small/catalog.json')?.content.toString() ?? '';
+  const ours = jsonDocuments(text).find(({ schema }) => schema === 'olm.bundle');
+  expect(sorted(ours)).toEqual(sorted(theirs));
+});
+
+test('opm finds nothing wrong with the catalog', async () => {
+  await writeTree(await readImageFiles(registry, image('index')), join(folder, 'catalog'));
+  expect(await call('opm', ['validate', 'catalog/configs'])).toMatchObject({ exitCode: 0 });
+});
+
+test('opm reads the index image as a catalog with every channel', async () => {
+  const rendered = await call('opm', ['render', image('index'), '--use-http']);
+  const documents = jsonDocuments(rendered.stdout.toString());
+  const channels = documents.filter(({ schema }) => schema === 'olm.channel');
+  expect(channels.map(({ name }) => name).sort()).toEqual(['latest', 'pipelines-1.7']);
+  expect(channels[0]?.['entries']).toEqual([
+    {
+      name: `small.v${build.plan.operatorVersion}`,
+      replaces: 'small.v1.7.0',
+      skipRange: '>=1.5.0 <1.7.1-0',
+    },
+  ]);
+});
+
+test('opm serves the catalog with the command of an index on an opm base', async () => {
+  // The base stands for an opm image: what matters is the command that the index gives it.
+  const base = await build.pushImage(`${server.host}/base/opm:1`, tree({ 'bin/opm': 'opm' }));
+  const pinned = `${server.host}/base/opm@${base}`;
+  const plan = {
+    ...build.plan,
+    bases: { 'example.com/opm:1': pinned },
+    product: {
+      ...build.plan.product,
+      index: { ...build.plan.product.index, serve: 'opm' as const, base: 'example.com/opm:1' },
+    },
+  };
+  const step = plan.steps.find(({ kind }) => kind === 'index');
+  if (step?.kind !== 'index') throw new Error('no index in the plan');
+  const made = await runIndex(step, { ...build.context(), plan });
+  if (made.kind !== 'index') throw new Error('no index was made');
+  const files = await readImageFiles(registry, made.image);
+  expect([...files.keys()].sort()).toEqual(['bin/opm', 'configs/small/catalog.json']);
+  await writeTree(files, join(folder, 'root'));
+
+  const inspected = await run(
+    'skopeo',
+    ['inspect', '--config', '--tls-verify=false', `docker://${made.image}`],
+    { cwd: folder },
+  );
+  const { config } = JSON.parse(inspected.stdout.toString());
+  expect(config.Entrypoint).toEqual(['/bin/opm']);
+  expect(config.Labels['operators.operatorframework.io.index.configs.v1']).toBe('/configs');
+  const port = await freePort();
+  const args = config.Cmd.map((argument: string) =>
+    argument
+      .replace('/configs', join(folder, 'root/configs'))
+      .replace('/tmp/cache', join(folder, 'cache')),
+  );
+  const serving = await startProcess(
+    tool('opm'),
+    [...args, '--port', String(port), '--pprof-addr', ''],
+    { cwd: folder },
+  );
+  let said = '';
+  for (const stream of [serving.stdout, serving.stderr]) {
+    stream?.on('data', (piece: Buffer) => {
+      said += piece.toString();
+    });
+  }
+  const ended = serving.exited.then(() => true);
+  for (let tries = 0; tries < 100 && !said.includes('serving registry'); tries += 1) {
+    if (await Promise.race([ended, sleep(100, false)])) break;
+  }
+  await serving.kill();
+  expect(said).toContain('serving registry');
+}, 30_000);
+
+test('a manifest that cannot be read is refused by name', async () => {
+  const productFiles = tree({ 'bundle/manifests/.gitkeep': '', 'bundle/manifests/zz.yaml': 'a: [' });
+  await using broken = await smallBuild({
+    ...{ registry, remote: `${server.host}/broken` },
+    productFiles: new Map([...productFiles, ['bundle/metadata/x', textFile('')]]),
+  });
+  const step = broken.plan.steps.find(({ kind }) => kind === 'index');
+  const bundle = broken.plan.steps.find(({ kind }) => kind === 'bundle');
+  if (bundle?.kind !== 'bundle' || step?.kind !== 'index') throw new Error('no bundle in the plan');
+  const made = await runBundle(bundle, broken.context());
+  broken.outputs['bundle'] = made;
+  await expect(runIndex(step, broken.context())).rejects.toMatchObject({
+    failures: [{ reason: 'bad-bundle', detail: expect.stringContaining('manifests/zz.yaml') }],
+  });
+});
+
+function image(id: 'bundle' | 'index'): string {
+  const output = build.outputs[id];
+  if (output === undefined || !('image' in output)) throw new Error(`no ${id} was made`);
+  return output.image;
+}
+
+/** Runs a tool in the test's folder; both write caches into their home and working directory. */
+function call(name: 'opm' | 'operator-sdk', args: readonly string[]): Promise<CommandResult> {
+  return run(tool(name), args, { cwd: folder, env: { HOME: folder }, timeout: 25_000 });
+}
+
+type Document = Readonly<Record<string, unknown>>;
+
+function jsonDocuments(text: string): Document[] {
+  return text
+    .split(/\n(?=\{)/)
+    .filter((part) => part.trim() !== '')
+    .map((part) => JSON.parse(part));
+}
+
+/** opm's order of related images is that of a Go map. */
+function sorted(bundle: Document | undefined): unknown {
+  const byText = (list: unknown) =>
+    (list as unknown[]).map((item) => JSON.stringify(item)).sort();
+  return { ...bundle, relatedImages: byText(bundle?.['relatedImages']) };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0));
+    });
+  });
+}

@@ -1,0 +1,377 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Configuration } from '../../src/config/config.ts';
+import { type FileTree, gitTreeSha, textFile } from '../../src/plan/file-tree.ts';
+import type { Lock, PinnedSource } from '../../src/plan/lock.ts';
+import type {
+  CommitSha,
+  ComponentName,
+  Digest,
+  ImageName,
+  Key,
+  TreeSha,
+} from '../../src/plan/names.ts';
+import { operatorPayloadKey } from '../../src/plan/operator-payload-key.ts';
+import type { Plan, Source, Step, StepOutput } from '../../src/plan/plan.ts';
+import { lockDigest, tagFor } from '../../src/plan/tag.ts';
+import { Product } from '../../src/product/product.ts';
+import { writeArtifact } from '../../src/steps/artifact.ts';
+import { writeDataImage } from '../../src/steps/data-image.ts';
+import { gzipLayer } from '../../src/steps/oci-layout.ts';
+import type { Registry, StepContext } from '../../src/steps/step.ts';
+import { MemoryRegistry } from './memory-registry.ts';
+import { smallCsv } from './small-csv.ts';
+
+export const pipeline = 'tektoncd/pipeline' as ComponentName;
+export const operator = 'tektoncd/operator' as ComponentName;
+
+/** A product of two components and two images, built up to (not including) its bundle. */
+export interface SmallBuild extends AsyncDisposable {
+  readonly registry: Registry;
+  readonly remote: string;
+  plan: Plan;
+  outputs: Record<string, StepOutput>;
+  readonly logged: string[];
+  context(): StepContext;
+  /** Pushes an image of one layer with these files, and returns its digest. */
+  pushImage(reference: string, ...layers: readonly FileTree[]): Promise<Digest>;
+}
+
+/** What a test may want otherwise. */
+export interface SmallBuildOptions {
+  readonly registry?: Registry;
+  readonly remote?: string;
+  readonly product?: Partial<Product>;
+  /** Files of the productization repository over the usual ones. */
+  readonly productFiles?: FileTree;
+  /** kodata as it is put into the operator image, where a test wants it to differ from the payloads. */
+  readonly kodata?: (files: FileTree) => FileTree;
+}
+
+/** Files by path, as text. */
+export function tree(files: Readonly<Record<string, string>>): FileTree {
+  return new Map(Object.entries(files).map(([path, text]) => [path, textFile(text)]));
+}
+
+/** Makes the artifacts and images of a {@link SmallBuild} in a registry (in memory unless told). */
+export async function smallBuild(options: SmallBuildOptions = {}): Promise<SmallBuild> {
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-small-'));
+  const registry = options.registry ?? new MemoryRegistry();
+  const remote = options.remote ?? 'registry.example.com/team';
+  const artifacts = `${remote}/tributary`;
+  const product = { ...smallProduct, ...options.product };
+  const pushImage = async (reference: string, ...layers: readonly FileTree[]) => {
+    const layout = join(await mkdtemp(join(folder, 'image-')), 'layout');
+    const packed = await Promise.all(layers.map(gzipLayer));
+    await writeDataImage(layout, 'linux/amd64', {}, packed);
+    return registry.pushLayout(layout, reference);
+  };
+  const artifact = async (kind: string, metadata: unknown, files: FileTree) => {
+    const key = keyOf(kind, metadata, gitTreeSha(files));
+    const reference = `${artifacts}:key-${key}`;
+    return {
+      key,
+      digest: await writeArtifact(registry, folder, reference, { kind, metadata, files }),
+    };
+  };
+  const sourceOf = async (
+    from: PinnedSource,
+    requested: boolean,
+    files: FileTree,
+    parents: readonly string[],
+  ) => {
+    const tree = gitTreeSha(files);
+    const commitObject = `tree ${tree}\n${parents.map((sha) => `parent ${sha}\n`).join('')}author A <a@example.com> 0 +0000\ncommitter A <a@example.com> 0 +0000\n\nChange\n`;
+    const commit = from.kind === 'merge' ? gitCommitSha(commitObject) : from.commit;
+    const { key } = await artifact('source', { commit, commitObject }, files);
+    return {
+      from,
+      requested,
+      commit,
+      commitTree: tree,
+      tree,
+      key,
+      version: '0.68.0',
+      patchesLeft: [],
+    } satisfies Source;
+  };
+
+  const pipelineFiles = tree({
+    'go.mod': 'module github.com/tektoncd/pipeline\n',
+    'main.go': 'package main\n',
+  });
+  const operatorFiles = tree({ 'go.mod': 'module github.com/tektoncd/operator\n' });
+  const productFiles = new Map([...smallProductFiles, ...(options.productFiles ?? [])]);
+  const head = commitFor('pull request');
+  const merge: PinnedSource = {
+    kind: 'merge',
+    url: 'https://github.com/tektoncd/pipeline',
+    ref: 'refs/pull/4638/head',
+    commit: head,
+    baseUrl: 'https://github.com/tektoncd/pipeline',
+    base: { branch: 'main', commit: commitFor('main'), found: 'only-candidate' },
+  };
+  const pinned = (repository: string, files: FileTree): PinnedSource => ({
+    kind: 'base',
+    url: `https://github.com/${repository}`,
+    branch: 'main',
+    commit: gitCommitSha(rootCommit(gitTreeSha(files))),
+  });
+  const operatorBase = pinned(operator, operatorFiles);
+  const productBase = pinned('openshift-pipelines/productization', productFiles);
+  const sources = {
+    [pipeline]: await sourceOf(merge, true, pipelineFiles, [merge.base.commit, head]),
+    [operator]: await sourceOf(operatorBase, false, operatorFiles, []),
+  };
+  const productSource = await sourceOf(productBase, false, productFiles, []);
+  const lock: Lock = {
+    version: 1,
+    name: 'test-my-thing',
+    release: 'nightly',
+    product: {
+      name: product.product,
+      file: `sha256:${'0'.repeat(64)}` as Digest,
+      source: productBase,
+    },
+    components: { [pipeline]: merge, [operator]: operatorBase },
+    patches: {},
+    remote: { name: 'demo', push: remote, pull: remote },
+    platforms: ['linux/amd64'],
+    strategy: 'images',
+  };
+
+  const payloads = {
+    [operator]: await artifact(
+      'payload',
+      { component: operator, replaces: null, version: null, keep: [] },
+      tree({
+        'tekton-pipeline/0.1.0/00-old.yaml': 'old',
+        'tekton-pipeline/00-prereconcile/scc.yaml': 'scc',
+        'addons/a.yaml': 'addon',
+      }),
+    ),
+    [pipeline]: await artifact(
+      'payload',
+      {
+        component: pipeline,
+        replaces: 'tekton-pipeline',
+        version: '0.68.0-tabcdef',
+        keep: ['tekton-pipeline/00-prereconcile/**'],
+      },
+      tree({ 'tekton-pipeline/0.68.0-tabcdef/00-pipelines.yaml': 'kind: Deployment\n' }),
+    ),
+  };
+  const kodata = tree({
+    'addons/a.yaml': 'addon',
+    'tekton-pipeline/00-prereconcile/scc.yaml': 'scc',
+    'tekton-pipeline/0.68.0-tabcdef/00-pipelines.yaml': 'kind: Deployment\n',
+  });
+  const program = tree({
+    'ko-app/controller': 'program',
+    'kodata/HEAD': `${sources[pipeline]?.commit}\n`,
+  });
+  const controllerKey = keyOf('controller');
+  const operatorKey = keyOf('operator');
+  const operatorBaseFiles = tree({ 'ko-app/operator': 'program', 'kodata/old.yaml': 'old' });
+  const put = options.kodata?.(kodata) ?? kodata;
+  const withoutPayload = await pushImage(`${remote}/operator:key-${operatorKey}`, operatorBaseFiles);
+  const payloadKey = operatorPayloadKey({
+    image: withoutPayload,
+    payloads: { [operator]: payloads[operator]?.digest, [pipeline]: payloads[pipeline]?.digest } as Record<string, Digest>,
+    kodata: '/kodata',
+  });
+  const digests = {
+    controller: await pushImage(`${remote}/controller:key-${controllerKey}`, program),
+    operatorBase: withoutPayload,
+    operator: await pushImage(
+      `${remote}/operator:key-${payloadKey}`,
+      operatorBaseFiles,
+      new Map([
+        ...tree({ 'kodata/.wh..wh..opq': '' }),
+        ...[...put].map(([path, file]) => [`kodata/${path}`, file] as const),
+      ]),
+    ),
+  };
+  const digest = lockDigest(lock);
+  const tag = tagFor(lock.name, digest);
+  await registry.copy(`${remote}/controller@${digests.controller}`, `${remote}/controller:${tag}`);
+  await registry.copy(`${remote}/operator@${digests.operator}`, `${remote}/operator:${tag}`);
+  const image = (name: string, key: Key, args: Record<string, string>, final: boolean): Step => ({
+    ...{ kind: 'image', id: `image/${name}`, image: name as ImageName, needs: ['prepare'], key },
+    ...{ group: name, weight: 60, bases: {}, args, network: false, platform: 'linux/amd64', final },
+  });
+  const payload = (component: ComponentName, key: Key): Step => ({
+    ...{
+      kind: 'payload',
+      id: `payload/${component}`,
+      component,
+      needs: ['prepare'],
+      key,
+      group: component,
+      weight: 1,
+    },
+    ...{
+      rule: { render: 'copy', inputs: [{ path: '.', recursive: true }], into: '.', keep: [] },
+      version: '0.68.0-tabcdef',
+      images: {},
+    },
+  });
+  const last = (kind: 'bundle' | 'index' | 'verify' | 'report', needs: string): Step => ({
+    ...{ kind, id: kind, needs: [needs], key: null, group: kind, weight: 1 },
+  });
+  const plan: Plan = {
+    version: 1,
+    tag,
+    lockDigest: digest,
+    lock,
+    product,
+    operatorVersion: `1.7.0-t${tag.slice(-6)}`,
+    sources,
+    productSource,
+    patches: [],
+    bases: {},
+    upstreamSources: 'git: []\n',
+    steps: [
+      payload(operator, payloads[operator]?.key as Key),
+      payload(pipeline, payloads[pipeline]?.key as Key),
+      image(
+        'controller',
+        controllerKey,
+        { CI_PIPELINE_UPSTREAM_COMMIT: sources[pipeline]?.commit ?? '' },
+        true,
+      ),
+      image('operator', operatorKey, {}, false),
+      {
+        kind: 'operator-payload',
+        id: 'operator-payload/operator',
+        image: 'operator' as ImageName,
+        kodata: '/kodata',
+        needs: ['image/operator', `payload/${operator}`, `payload/${pipeline}`],
+        key: null,
+        group: 'operator',
+        weight: 1,
+      },
+      last('bundle', 'operator-payload/operator'),
+      last('index', 'bundle'),
+      last('verify', 'index'),
+      last('report', 'verify'),
+    ],
+  };
+  const made = (
+    kind: 'image' | 'operator-payload',
+    name: string,
+    key: Key,
+    of: Digest,
+  ): StepOutput => ({
+    ...{ kind, key, reused: false, digest: of, image: `${remote}/${name}@${of}` },
+  });
+  const logged: string[] = [];
+  const build: SmallBuild = {
+    ...{ registry, remote, plan, logged, pushImage },
+    outputs: {
+      'image/controller': made('image', 'controller', controllerKey, digests.controller),
+      'image/operator': made('image', 'operator', operatorKey, digests.operatorBase),
+      'operator-payload/operator': made(
+        'operator-payload',
+        'operator',
+        payloadKey,
+        digests.operator,
+      ),
+    },
+    context: () => ({
+      ...{ plan: build.plan, outputs: build.outputs, registry, workdir: folder, rebuild: false },
+      configuration: Configuration.parse({ remotes: { demo: { push: remote, default: true } } }),
+      builder: { build: () => Promise.reject(new Error('no builder here')), tools: 'none' },
+      confined: { run: () => Promise.reject(new Error('no programs here')) },
+      signal: new AbortController().signal,
+      log: (text) => logged.push(text),
+      progress: () => {},
+    }),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+  return build;
+}
+
+function rootCommit(of: TreeSha): string {
+  return `tree ${of}\nauthor A <a@example.com> 0 +0000\ncommitter A <a@example.com> 0 +0000\n\nChange\n`;
+}
+
+function gitCommitSha(text: string): CommitSha {
+  const hash = createHash('sha1').update(`commit ${Buffer.byteLength(text)}\0${text}`);
+  return hash.digest('hex') as CommitSha;
+}
+
+function commitFor(text: string): CommitSha {
+  return createHash('sha1').update(text).digest('hex') as CommitSha;
+}
+
+function keyOf(...parts: readonly unknown[]): Key {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex') as Key;
+}
+
+const smallProduct = Product.parse({
+  product: 'small',
+  layout: 'distgit',
+  repository: 'https://github.com/openshift-pipelines/productization',
+  releases: {
+    nightly: {
+      branch: 'main',
+      version: '1.7.0',
+      channels: ['latest', 'pipelines-1.7'],
+      default: true,
+    },
+  },
+  components: { [pipeline]: {}, [operator]: {} },
+  images: {
+    controller: {
+      context: 'distgit/containers/controller',
+      of: [pipeline],
+      csv: ['IMAGE_PIPELINES_CONTROLLER'],
+    },
+    operator: {
+      context: 'distgit/containers/operator',
+      of: [operator],
+      kodata: '/kodata',
+      csv: { containers: ['*'] },
+    },
+  },
+  external: ['registry.example.com/base/*'],
+  bundle: { image: 'operator-bundle', package: 'small', from: 'bundle' },
+  index: { image: 'operator-index', serve: 'data' },
+  verify: { revision: ['file:/kodata/HEAD'] },
+});
+
+const annotations = `# Kept by hand.
+annotations:
+  operators.operatorframework.io.bundle.mediatype.v1: registry+v1
+  operators.operatorframework.io.bundle.manifests.v1: manifests/
+  operators.operatorframework.io.bundle.metadata.v1: metadata/
+  operators.operatorframework.io.bundle.package.v1: small
+  operators.operatorframework.io.bundle.channels.v1: old
+  operators.operatorframework.io.bundle.channel.default.v1: old
+`;
+
+const crd = `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: smalls.operator.example.com
+spec:
+  group: operator.example.com
+  names: {kind: Small, listKind: SmallList, plural: smalls, singular: small}
+  scope: Cluster
+  versions:
+  - name: v1alpha1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
+`;
+
+/** The productization repository of the small product: its bundle's template. */
+export const smallProductFiles: FileTree = tree({
+  'bundle/manifests/small.clusterserviceversion.yaml': smallCsv,
+  'bundle/manifests/operator.example.com_smalls.yaml': crd,
+  'bundle/metadata/annotations.yaml': annotations,
+});
