@@ -6,10 +6,10 @@ import { removeStepFolder, startContained } from '../adapters/contained-process.
 import { openSqliteStore } from '../adapters/sqlite-store.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
 import { secretVariables } from '../config/secret-variables.ts';
-import { canonicalHash } from '../plan/canonical-hash.ts';
 import type { Engine } from '../engine/engine.ts';
 import { createLocalEngine, type LocalEngineOptions } from '../engine/local/create-local-engine.ts';
 import { createStartUnit } from '../engine/local/start-unit.ts';
+import { canonicalHash } from '../plan/canonical-hash.ts';
 
 const program = fileURLToPath(new URL('../cli.ts', import.meta.url));
 

@@ -21,7 +21,9 @@ async function run(...args: string[]) {
     cwd: folder,
     fd3: true,
   });
-  const streams = [child.stdout, child.stderr, child.fd3].map((stream) => text(stream ?? Readable.from([])));
+  const streams = [child.stdout, child.stderr, child.fd3].map((stream) =>
+    text(stream ?? Readable.from([])),
+  );
   const [out, err, told = ''] = await Promise.all(streams);
   const { exitCode } = await child.exited;
   const messages = told

@@ -10,8 +10,8 @@ import { type LoadedConfiguration, loadConfiguration } from '../config/load-conf
 import type { Plan, StepOutputs } from '../plan/plan.ts';
 import { LogFile, logFile } from '../steps/log-file.ts';
 import { runSteps, type StepTurn } from '../steps/run-steps.ts';
-import { runStepProgram } from '../steps/step-programs.ts';
 import type { StepMessage } from '../steps/step-message.ts';
+import { runStepProgram } from '../steps/step-programs.ts';
 
 const usage = `tributary step --plan FILE --outputs FILE --config FILE [--build FILE] [--rebuild] ID...
 tributary step --lock FILE --product FILE --plan FILE --config FILE [--rebuild] prepare

@@ -1,39 +1,17 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Build, NewBuild } from '../builds/build.ts';
-import type { BuildEvent } from '../builds/event.ts';
-import type { ComponentName, Digest, Tag } from '../plan/names.ts';
-import type { Engine } from './engine.ts';
 import { demoBuild } from '../../test/support/demo-build.ts';
-
-/** What a scripted step does. `wait` runs until {@link EngineRig.release} or until it is ended. */
-export type Behavior = 'finish' | 'reuse' | 'fail' | 'fail-infrastructure' | 'crash' | 'wait';
-
-export interface ScriptedStep {
-  readonly id: string;
-  readonly needs?: readonly string[];
-  readonly group?: string;
-  readonly weight?: number;
-  readonly does?: Behavior;
-  /** Lines that it logs. */
-  readonly logs?: readonly string[];
-}
-
-/** An engine whose steps do as they are told. */
-export interface EngineRig {
-  readonly engine: Engine;
-  /** Steps of builds of this name, from their next attempt on; the report comes by itself. */
-  script(name: string, steps: readonly ScriptedStep[], prepare?: Behavior): Promise<void>;
-  /** Lets waiting steps of builds of this name finish. */
-  release(name: string): Promise<void>;
-  /** How often a step of builds of this name was started. */
-  starts(name: string, step: string): Promise<number>;
-  /** How many processes of steps are there. */
-  processes(): Promise<number>;
-  close(): Promise<void>;
-}
-
-const forever = new AbortController().signal;
+import type { BuildEvent } from '../builds/event.ts';
+import type { ComponentName, Tag } from '../plan/names.ts';
+import { askedOnceContract } from './asked-once.contract.ts';
+import type { Engine } from './engine.ts';
+import {
+  actionsOn,
+  type Behavior,
+  type EngineRig,
+  forever,
+  type ScriptedStep,
+} from './engine-rig.ts';
 
 /** What any engine must do: run by a test file of each engine. */
 export function engineContract(name: string, makeRig: () => Promise<EngineRig>): void {
@@ -46,38 +24,9 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
     });
     afterEach(() => rig.close());
 
-    const submit = async (build: NewBuild): Promise<Build> => {
-      const submission = await engine.submit(build);
-      if (submission.kind === 'taken') throw new Error(`${build.tag} is taken`);
-      return submission.build;
-    };
-    const events = async (tag: Tag, after?: string): Promise<BuildEvent[]> => {
-      const all: BuildEvent[] = [];
-      for await (const event of engine.events(tag, after, forever)) all.push(event);
-      return all;
-    };
-    const finished = async (tag: Tag): Promise<Build> => {
-      await events(tag);
-      const build = await engine.get(tag);
-      if (build === undefined) throw new Error(`no ${tag}`);
-      return build;
-    };
-    const until = async (tag: Tag, kind: BuildEvent['kind'], step?: string): Promise<void> => {
-      for await (const event of engine.events(tag, undefined, forever)) {
-        if (event.kind === kind && (step === undefined || ('step' in event && event.step === step)))
-          return;
-      }
-      throw new Error(`${tag} ended without ${kind}`);
-    };
-    const runToEnd = async (
-      steps: readonly ScriptedStep[],
-      build = demoBuild(),
-      prepare?: Behavior,
-    ) => {
-      await rig.script(build.lock.name, steps, prepare);
-      await submit(build);
-      return finished(build.tag);
-    };
+    const { submit, events, finished, until, runToEnd } = actionsOn(() => rig);
+
+    askedOnceContract(() => rig);
 
     test('runs all steps and the report, and succeeds', async () => {
       const build = await runToEnd([
@@ -94,116 +43,6 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
         ['report', 'succeeded'],
       ]);
       expect(build.bundle.digest).toMatch(/^sha256:/);
-    });
-
-    test('fifty submissions at once are one build, and one of them created it', async () => {
-      const build = demoBuild();
-      await rig.script(build.lock.name, [{ id: 'image/controller' }]);
-      const answers = await Promise.all(Array.from({ length: 50 }, () => engine.submit(build)));
-      expect(answers.filter(({ kind }) => kind === 'created')).toHaveLength(1);
-      expect(answers.filter(({ kind }) => kind === 'known')).toHaveLength(49);
-      await finished(build.tag);
-      expect(await rig.starts(build.lock.name, 'image/controller')).toBe(1);
-    });
-
-    test('says that a tag is taken by another lock', async () => {
-      const build = demoBuild();
-      await runToEnd([], build);
-      const other = { ...build, lockDigest: `sha256:${'1'.repeat(64)}` as Digest };
-      expect(await engine.submit(other)).toEqual({ kind: 'taken' });
-    });
-
-    test("says that a run's name is taken by another tag", async () => {
-      const build = demoBuild();
-      await runToEnd([], build);
-      const other = { ...demoBuild('other'), pipelinerun: build.pipelinerun };
-      expect(await engine.submit(other)).toEqual({ kind: 'taken' });
-      expect(await engine.get(other.tag)).toBeUndefined();
-    });
-
-    test('asked again while it is queued or running, it is the same build', async () => {
-      const build = demoBuild();
-      await rig.script(build.lock.name, [{ id: 'image/controller', does: 'wait' }]);
-      await submit(build);
-      expect(await engine.submit(build)).toMatchObject({ kind: 'known', build: { attempt: 1 } });
-      await until(build.tag, 'step-started', 'image/controller');
-      const again = await engine.submit(build);
-      expect(again).toMatchObject({ kind: 'known', build: { state: 'running', attempt: 1 } });
-      await rig.release(build.lock.name);
-      await finished(build.tag);
-    });
-
-    test.for([
-      { steps: [{ id: 'bundle' }], kind: 'known', attempt: 1, was: 'succeeded' },
-      {
-        steps: [{ id: 'bundle', does: 'fail' }],
-        kind: 'known',
-        attempt: 1,
-        was: 'failed by the code',
-      },
-      {
-        steps: [{ id: 'bundle', does: 'fail-infrastructure' }],
-        kind: 'restarted',
-        attempt: 2,
-        was: 'failed by the infrastructure',
-      },
-      { steps: [{ id: 'bundle', does: 'crash' }], kind: 'restarted', attempt: 2, was: 'crashed' },
-    ] as const)('asked again when it $was, it is $kind', async ({ steps, kind, attempt }) => {
-      const build = demoBuild();
-      await runToEnd(steps, build);
-      await rig.script(build.lock.name, [{ id: 'bundle' }]);
-      const answer = await engine.submit(build);
-      expect(answer).toMatchObject({ kind, build: { attempt } });
-      if (kind === 'restarted') {
-        expect(answer).toMatchObject({ build: { pipelinerun: `${build.pipelinerun}-r2` } });
-        expect(await finished(build.tag)).toMatchObject({ state: 'succeeded', attempt: 2 });
-      }
-    });
-
-    test('asked again when it was cancelled, it begins attempt 2', async () => {
-      const build = demoBuild();
-      await rig.script(build.lock.name, [{ id: 'bundle', does: 'wait' }]);
-      await submit(build);
-      await until(build.tag, 'step-started', 'bundle');
-      await engine.cancel(build.tag);
-      await rig.script(build.lock.name, [{ id: 'bundle' }]);
-      expect(await engine.submit(build)).toMatchObject({
-        kind: 'restarted',
-        build: { attempt: 2 },
-      });
-      expect(await finished(build.tag)).toMatchObject({
-        state: 'succeeded',
-        pipelinerun: `${build.pipelinerun}-r2`,
-      });
-    });
-
-    test('asked for a rebuild when it succeeded, it begins attempt 2', async () => {
-      const build = demoBuild();
-      await runToEnd([{ id: 'bundle' }], build);
-      expect(await engine.submit({ ...build, rebuild: true })).toMatchObject({
-        kind: 'restarted',
-        build: { attempt: 2 },
-      });
-      await finished(build.tag);
-    });
-
-    test('runs again what is finished, and refuses what is not', async () => {
-      const build = demoBuild();
-      await rig.script(build.lock.name, [{ id: 'bundle', does: 'wait' }]);
-      await submit(build);
-      await until(build.tag, 'step-started', 'bundle');
-      expect(await engine.rerun(build.tag, { rebuild: false })).toMatchObject({
-        failures: [{ reason: 'still-running' }],
-      });
-      await rig.release(build.lock.name);
-      await finished(build.tag);
-      expect(await engine.rerun(build.tag, { rebuild: false })).toMatchObject({
-        value: { attempt: 2, state: expect.stringMatching(/queued|running/) },
-      });
-      expect(await finished(build.tag)).toMatchObject({ state: 'succeeded', attempt: 2 });
-      expect(await engine.rerun('nothing-000000' as Tag, { rebuild: false })).toMatchObject({
-        failures: [{ reason: 'build-not-found' }],
-      });
     });
 
     test('after a failure nothing new begins, what runs finishes, the report runs, and the rest is skipped', async () => {

@@ -11,5 +11,5 @@ await rig.script(build.lock.name, [
 ]);
 await rig.engine.submit(build);
 for await (const event of rig.engine.events(build.tag, undefined, new AbortController().signal)) {
-  if (event.kind === 'step-started' && event.step === 'bundle') console.log('running');
+  if (event.kind === 'step-started' && event.step === 'bundle') process.stdout.write('running\n');
 }

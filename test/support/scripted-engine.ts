@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startContained } from '../../src/adapters/contained-process.ts';
 import { openSqliteStore } from '../../src/adapters/sqlite-store.ts';
-import type { Behavior, EngineRig, ScriptedStep } from '../../src/engine/engine.contract.ts';
+import type { Behavior, EngineRig, ScriptedStep } from '../../src/engine/engine-rig.ts';
 import {
   createLocalEngine,
   type LocalEngineOptions,

@@ -1,15 +1,14 @@
 import { rm } from 'node:fs/promises';
-import type { NewBuild } from '../../builds/build.ts';
-import { type Failure, type Outcome, reasons } from '../../builds/failure.ts';
+import type { Build, NewBuild } from '../../builds/build.ts';
+import type { Failure, Outcome, reasons } from '../../builds/failure.ts';
 import { isFinished } from '../../builds/fold.ts';
 import { failed, ok } from '../../builds/result.ts';
 import { decideSubmission, type Existing } from '../../builds/submission.ts';
-import type { Build } from '../../builds/build.ts';
 import type { Tag } from '../../plan/names.ts';
 import type { Engine, Submission } from '../engine.ts';
 import { Feeds } from './feeds.ts';
-import { readStepLog } from './step-log.ts';
 import { isAlive, registerOwner } from './owner.ts';
+import { readStepLog } from './step-log.ts';
 import type { BuildStore, StoredBuild } from './store.ts';
 import { sweep } from './sweep.ts';
 import { append, readStatus, settleCancelled, Worker, type WorkerOptions } from './worker.ts';

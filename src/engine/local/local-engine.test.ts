@@ -8,8 +8,8 @@ import { openSqliteStore } from '../../adapters/sqlite-store.ts';
 import type { Build } from '../../builds/build.ts';
 import type { BuildEvent } from '../../builds/event.ts';
 import type { Tag } from '../../plan/names.ts';
-import type { Engine } from '../engine.ts';
 import { engineContract } from '../engine.contract.ts';
+import type { Engine } from '../engine.ts';
 
 engineContract('local', () => makeLocalRig());
 

@@ -102,7 +102,7 @@ async function runSteps(
   const groupOf = new Map(plan.steps.map((step) => [step.id, step.group]));
   const begin = (steps: [string, ...string[]], slot: Slot) => {
     const group = groupOf.get(steps[0]) ?? steps[0];
-    const work = runPlanned(plan, build, steps, log, options).finally(() => {
+    const work = runPlanned(build, steps, log, options).finally(() => {
       slot.release();
       running.delete(group);
     });
@@ -135,7 +135,6 @@ async function runSteps(
 }
 
 function runPlanned(
-  plan: Plan,
   build: StoredBuild,
   steps: [string, ...string[]],
   log: AttemptLog,
@@ -164,7 +163,7 @@ async function runReport(
   const report = plan.steps.find((step) => step.kind === 'report');
   if (report === undefined || log.isOver(report.id)) return;
   await withSlot(options, () =>
-    runPlanned(plan, build, [report.id], log, options, options.statusWith(verdict)),
+    runPlanned(build, [report.id], log, options, options.statusWith(verdict)),
   );
 }
 

@@ -3,8 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildChange } from '../../builds/event.ts';
 import { type Failure, FailureError } from '../../builds/failure.ts';
-import type { AttemptLog } from './attempt-log.ts';
 import type { StepMessage } from '../../steps/step-message.ts';
+import type { AttemptLog } from './attempt-log.ts';
 import type { StartUnit, Unit, UnitEnd } from './unit.ts';
 
 type Finished = Extract<StepMessage, { kind: 'step-finished' }>;

@@ -1,8 +1,8 @@
 import type { BuildEvent } from '../../builds/event.ts';
 import type { Tag } from '../../plan/names.ts';
+import { logFile } from '../../steps/log-file.ts';
 import type { Feeds } from './feeds.ts';
 import { followLog } from './follow-log.ts';
-import { logFile } from '../../steps/log-file.ts';
 import { attemptFolders } from './state-folder.ts';
 
 export interface StepLogOptions {

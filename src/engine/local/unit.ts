@@ -3,8 +3,8 @@ import type { Lock } from '../../plan/lock.ts';
 import type { Tag } from '../../plan/names.ts';
 import type { StepOutputs } from '../../plan/plan.ts';
 import type { Product } from '../../product/product.ts';
-import type { AttemptFolders } from './state-folder.ts';
 import type { StepMessage } from '../../steps/step-message.ts';
+import type { AttemptFolders } from './state-folder.ts';
 
 /** Steps that run one after the other in one process. */
 export interface Unit {

@@ -1,6 +1,6 @@
-import { foldBuild, isFinished } from '../../builds/fold.ts';
 import type { Build } from '../../builds/build.ts';
 import { type BuildChange, eventId } from '../../builds/event.ts';
+import { foldBuild, isFinished } from '../../builds/fold.ts';
 import type { Tag } from '../../plan/names.ts';
 import { AttemptLog } from './attempt-log.ts';
 import { isAlive, type Owner } from './owner.ts';
