@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sortedPaths, textFile } from '../plan/file-tree.ts';
+import { readText, sortedPaths, textFile } from '../plan/file-tree.ts';
 import { assembleKodata, type ComponentPayload } from './assemble-kodata.ts';
 
 const own = payload('tektoncd/operator', null, null, [
@@ -67,8 +67,10 @@ test.for<[string, ComponentPayload[], string[]]>([
 
 test('the file of the component wins over a kept one of the same name', () => {
   const kodata = assembleKodata([own, pipeline(['**'])]);
-  const file = kodata.ok && kodata.value.get('tekton-pipeline/0.68.0-t123456/00-pipelines.yaml');
-  expect(file && file.content.toString()).toBe('tektoncd/pipeline');
+  const files = kodata.ok ? kodata.value : new Map();
+  expect(readText(files, 'tekton-pipeline/0.68.0-t123456/00-pipelines.yaml')).toBe(
+    'tektoncd/pipeline',
+  );
 });
 
 test.for<[string, ComponentPayload[], string]>([
