@@ -65,7 +65,7 @@ async function build(command: ForeignCommand, from: string, output: string, cont
  * The Dockerfile that runs the command. Its words reach it as arguments of one fixed script, so that none of
  * them is read as Dockerfile or shell.
  */
-export function renderDockerfile({ image, run, env, keep }: ForeignCommand): string {
+function renderDockerfile({ image, run, env, keep }: ForeignCommand): string {
   const words = [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...run];
   const place = keep === 'stdout' ? output : `${source}/${keep.folder}`;
   const script =
