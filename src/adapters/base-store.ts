@@ -45,8 +45,12 @@ export async function openBaseStore(
     const storage = ['--root', root, '--runroot', runroot, '--storage-driver', 'overlay'];
     const command = ['buildah', ...storage, ...mirrors, 'pull', ...how, `docker://${reference}`];
     const { program, args, env } = contained(privilege, command, { network: true });
-    const inherit = [...networkVariables, 'XDG_RUNTIME_DIR', 'REGISTRY_AUTH_FILE'];
-    const result = await run(program, args, { cwd: folder, env, inherit, signal });
+    const result = await run(program, args, {
+      ...{ cwd: folder, signal },
+      // The user's own login lies there; without a session there is no such folder, and buildah wants one.
+      env: { ...env, XDG_RUNTIME_DIR: process.env['XDG_RUNTIME_DIR'] ?? runroot },
+      inherit: [...networkVariables, 'REGISTRY_AUTH_FILE'],
+    });
     if (result.exitCode !== 0) throw RegistryTrouble.fromMessages(result.stderr);
   };
 

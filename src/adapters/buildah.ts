@@ -10,6 +10,7 @@ import { networkVariables, run } from './command.ts';
 import { normalizeModes } from './normalize-modes.ts';
 import { privilege as ownPrivilege, type Privilege, sandboxed } from './sandbox.ts';
 import { makeScratchStorage, type ScratchStorage } from './scratch-storage.ts';
+import { stripOverlayMarks } from './strip-overlay-marks.ts';
 import { TailBuffer } from './tail-buffer.ts';
 
 export type BuilderConfiguration = Pick<
@@ -91,7 +92,10 @@ async function buildImage(
       log(text);
     },
   });
-  if (exit.exitCode === 0) return;
+  if (exit.exitCode === 0) {
+    if (machine.privilege !== 'root') await stripOverlayMarks(build.output);
+    return;
+  }
   await rm(build.output, { recursive: true, force: true });
   const text = output.bytes().toString('utf8');
   throw explainBuildFailure({ exitCode: exit.exitCode, output: text, network: build.network });

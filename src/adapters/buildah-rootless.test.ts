@@ -1,0 +1,103 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pushBusyboxImage } from '../../test/support/busybox-image.ts';
+import { startRegistry, type TestRegistry } from '../../test/support/registry.ts';
+import { Configuration } from '../config/config.ts';
+import { type FileTree, textFile } from '../plan/file-tree.ts';
+import { readLayout } from '../steps/oci-layout.ts';
+import { run } from './command.ts';
+import { createRegistry } from './registry.ts';
+
+/** An ordinary user with subordinate ids: ourselves, or, where we are root, one made for this test. */
+const user = 'tributary-rootless';
+const isRoot = process.getuid?.() === 0;
+
+let server: TestRegistry;
+let folder = '';
+let base = '';
+
+beforeAll(async () => {
+  if (isRoot) await command('useradd', ['--create-home', user]);
+  server = await startRegistry();
+  folder = await mkdtemp(join(tmpdir(), 'rootless-'));
+  await chmod(folder, 0o755);
+  const registry = await createRegistry(configuration(), { folder });
+  // Files of other owners do not matter here, but layers of an image in which RUN made some do.
+  const files: FileTree = new Map([['etc/passwd', textFile('root:x:0:0::/:/bin/sh\n')]]);
+  base = await pushBusyboxImage(registry, `${server.host}/base/busybox:1`, files);
+});
+afterAll(async () => {
+  await server.close();
+  await rm(folder, { recursive: true, force: true });
+  if (isRoot) await command('userdel', ['--remove', user]);
+});
+
+const dockerfile =
+  'FROM base\nCOPY . /src\nRUN cat /src/a > /made && busybox chown 1000:1000 /made && busybox mkdir -m 700 /d && busybox chown 7:7 /d && id\n';
+
+const callers = [
+  { how: 'by itself', caller: [] },
+  {
+    // The local engine starts each step like this.
+    how: 'in a user namespace of its caller',
+    caller: [
+      ...['unshare', '--user', '--map-root-user', '--map-auto'],
+      ...['--mount', '--pid', '--fork', '--mount-proc'],
+    ],
+  },
+];
+
+test.for(callers)(
+  'an ordinary user builds $how, with the same digest as root, and leaves nothing',
+  { timeout: 60_000 },
+  async ({ how, caller }) => {
+    const home = join(folder, how.replaceAll(' ', '-'));
+    await mkdir(join(home, 'context'), { recursive: true });
+    await writeFile(join(home, 'context/a'), 'A');
+    if (isRoot) await command('chown', ['-R', user, home]);
+    await command(
+      ...asUser([...caller, process.execPath, '--input-type=module', '-e', program(home)], home),
+    );
+    const rootless = await readLayout(join(home, 'output'));
+    const state = join(home, 'state');
+    expect(await readdir(join(state, 'storage/builds'))).toEqual([]);
+    expect(await readFile('/proc/mounts', 'utf8')).not.toContain(home);
+    if (!isRoot) return;
+    await rm(join(home, 'output'), { recursive: true });
+    await rm(state, { recursive: true });
+    await command(process.execPath, ['--input-type=module', '-e', program(home)], home);
+    expect(rootless.digest).toBe((await readLayout(join(home, 'output'))).digest);
+  },
+);
+
+function configuration() {
+  return Configuration.parse({ remotes: { demo: { push: server.host } } });
+}
+
+function program(home: string): string {
+  const wish = {
+    ...{ context: join(home, 'context'), output: join(home, 'output'), dockerfile },
+    ...{ bases: { base }, args: {}, network: false },
+    platform: process.arch === 'arm64' ? 'linux/arm64' : 'linux/amd64',
+  };
+  return `
+    import { createBuilder } from ${JSON.stringify(new URL('./buildah.ts', import.meta.url).href)};
+    const builder = await createBuilder(${JSON.stringify(configuration())}, { state: ${JSON.stringify(join(home, 'state'))} });
+    await builder.build(${JSON.stringify(wish)}, (text) => process.stdout.write(text), new AbortController().signal);`;
+}
+
+function asUser(words: readonly string[], home: string): [string, string[], string] {
+  const become = ['setpriv', '--reuid', user, '--regid', user, '--init-groups'];
+  const [program = '', ...args] = ['env', `HOME=${home}`, ...words];
+  return isRoot
+    ? [become[0] as string, [...become.slice(1), program, ...args], home]
+    : [program, args, home];
+}
+
+async function command(program: string, args: readonly string[], cwd = '/'): Promise<void> {
+  const { exitCode, stdout, stderr } = await run(program, args, { cwd });
+  expect(`${exitCode === 0 ? '' : stdout}${exitCode === 0 ? '' : stderr}`).toBe('');
+  expect(exitCode).toBe(0);
+}
