@@ -99,7 +99,13 @@ function readImage(
   }
   const bases = baseUses(dockerfile, image.args);
   problems.push(...dockerfileProblems(dockerfile, path, bases));
-  return { path, dockerfile, context: subtree(tree, image.context), bases, args: declaredArgs(dockerfile) };
+  return {
+    path,
+    dockerfile,
+    context: subtree(tree, image.context),
+    bases,
+    args: declaredArgs(dockerfile),
+  };
 }
 
 function missingDockerfile(tree: FileTree, name: ImageName, path: string): Problem {
@@ -113,7 +119,11 @@ function missingDockerfile(tree: FileTree, name: ImageName, path: string): Probl
   };
 }
 
-function dockerfileProblems(dockerfile: string, path: string, bases: readonly BaseUse[]): Problem[] {
+function dockerfileProblems(
+  dockerfile: string,
+  path: string,
+  bases: readonly BaseUse[],
+): Problem[] {
   if (!/^\s*FROM\s/im.test(dockerfile)) {
     const hint = 'A Dockerfile begins with FROM; correct it in the productization repository.';
     return [{ detail: `${path}:1: it has no FROM.`, hint, about: { file: path, line: 1 } }];

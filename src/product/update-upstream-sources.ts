@@ -1,11 +1,26 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Document, isAlias, isMap, isScalar, isSeq, parse, parseDocument, type Scalar, type YAMLMap, type YAMLSeq } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  parse,
+  parseDocument,
+  type Scalar,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml';
 import type { Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
 import type { CommitSha, ComponentName } from '../plan/names.ts';
 import { invisible } from '../request/quote.ts';
 import type { Product } from './product.ts';
-import { parseUpstreamSources, sourcesOfComponents, upstreamSourcesPath } from './upstream-sources.ts';
+import {
+  parseUpstreamSources,
+  sourcesOfComponents,
+  upstreamSourcesPath,
+} from './upstream-sources.ts';
 
 /** What the entry of a component is to say. */
 export interface SourceChange {
@@ -42,8 +57,13 @@ export function updateUpstreamSources(
     splices.push(...found);
   }
   const updated = applySplices(text, splices);
-  const wanted = changes.map((change) => ({ change, index: entries.value[change.component]?.index ?? -1 }));
-  const broken = wanted.find(({ index }) => index < 0) ?? (saysOnly(text, updated, wanted) ? undefined : wanted[0]);
+  const wanted = changes.map((change) => ({
+    change,
+    index: entries.value[change.component]?.index ?? -1,
+  }));
+  const broken =
+    wanted.find(({ index }) => index < 0) ??
+    (saysOnly(text, updated, wanted) ? undefined : wanted[0]);
   if (broken === undefined) return ok(updated);
   const line = entries.value[broken.change.component]?.line ?? 1;
   return failed(unwritable(line, broken.change.component));
@@ -60,7 +80,10 @@ interface Splice {
 
 function applySplices(text: string, splices: readonly Splice[]): string {
   const fromTheEnd = [...splices].sort((a, b) => b.start - a.start || b.end - a.end);
-  return fromTheEnd.reduce((done, { start, end, text: inner }) => done.slice(0, start) + inner + done.slice(end), text);
+  return fromTheEnd.reduce(
+    (done, { start, end, text: inner }) => done.slice(0, start) + inner + done.slice(end),
+    text,
+  );
 }
 
 function spliceEntry(
@@ -72,20 +95,26 @@ function spliceEntry(
   const list = document.get('git');
   const entry = isSeq(list) ? list.items[index] : undefined;
   if (!isSeq(list) || !isMap(entry)) return undefined;
-  const splices: Splice[] = [];
-  for (const key of ['url', 'branch', 'commit'] as const) {
-    const node: unknown = entry.get(key, true);
-    const range = isScalar(node) || isAlias(node) ? node.range : undefined;
-    if (range === undefined || range === null) return undefined;
-    const [start, end] = range;
-    const type = isScalar(node) ? node.type : 'PLAIN';
-    if (type === 'BLOCK_FOLDED' || type === 'BLOCK_LITERAL') return undefined;
-    if (isScalar(node) && node.value === change[key]) continue;
-    splices.push({ start, end, text: renderScalar(change[key], type) });
-  }
+  const splices = (['url', 'branch', 'commit'] as const).map((key) =>
+    spliceScalar(entry.get(key, true), change[key]),
+  );
+  if (splices.includes('unwritable')) return undefined;
+  const changed = splices.filter((splice) => typeof splice === 'object');
   const { comment } = change;
-  if (comment === undefined) return splices;
-  return [...splices, commentAbove(text, list, entry, index, comment)];
+  if (comment === undefined) return changed;
+  return [...changed, commentAbove(text, list, entry, index, comment)];
+}
+
+function spliceScalar(node: unknown, value: string): Splice | 'same' | 'unwritable' {
+  if (isAlias(node)) return spliceAt(node.range, renderScalar(value, 'PLAIN'));
+  if (!isScalar(node)) return 'unwritable';
+  if (node.value === value) return 'same';
+  const isBlock = node.type === 'BLOCK_FOLDED' || node.type === 'BLOCK_LITERAL';
+  return isBlock ? 'unwritable' : spliceAt(node.range, renderScalar(value, node.type));
+}
+
+function spliceAt(range: Scalar['range'], text: string): Splice | 'unwritable' {
+  return range ? { start: range[0], end: range[1], text } : 'unwritable';
 }
 
 function renderScalar(value: string, type: Scalar['type']): string {
@@ -101,7 +130,13 @@ function isPlain(value: string): boolean {
 }
 
 /** A line above the one on which the entry begins (at its `-`, in a block). */
-function commentAbove(text: string, list: YAMLSeq, entry: YAMLMap, index: number, comment: string): Splice {
+function commentAbove(
+  text: string,
+  list: YAMLSeq,
+  entry: YAMLMap,
+  index: number,
+  comment: string,
+): Splice {
   const token = list.srcToken;
   const dash =
     token?.type === 'block-seq'

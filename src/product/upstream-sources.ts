@@ -39,20 +39,25 @@ export function parseUpstreamSources(text: string): Outcome<readonly UpstreamSou
   const lineOf = (offset: number | undefined) => lines.linePos(offset ?? 0).line || 1;
   const [error] = document.errors;
   if (error !== undefined) {
-    return failed(...places([{ line: lineOf(error.pos[0]), text: error.message.replace(/\.$/, '') }]));
+    return failed(
+      ...places([{ line: lineOf(error.pos[0]), text: error.message.replace(/\.$/, '') }]),
+    );
   }
-  if (hasTooManyAliases(document)) return failed(...places([{ line: 1, text: 'it has too many aliases' }]));
+  if (hasTooManyAliases(document))
+    return failed(...places([{ line: 1, text: 'it has too many aliases' }]));
   const list = isMap(document.contents) ? document.contents.get('git') : undefined;
   const empty = document.contents === null || (isMap(document.contents) && isNothing(list));
   if (empty) return ok([]);
-  if (!isSeq(list)) return failed(...places([{ line: 1, text: '`git` must be a list of entries' }]));
+  if (!isSeq(list))
+    return failed(...places([{ line: 1, text: '`git` must be a list of entries' }]));
 
   const problems: Problem[] = [];
   const entries = list.items.flatMap((item, index) => {
     const line = lineOf((item as { range?: readonly number[] | null }).range?.[0]);
     const node = isMap(item) ? item : undefined;
-    if (node === undefined) problems.push({ line, text: 'an entry must have url, branch and commit' });
-    return node === undefined ? [] : (readEntry(node, index, line, problems) ?? []);
+    if (node === undefined)
+      problems.push({ line, text: 'an entry must have url, branch and commit' });
+    return node === undefined ? [] : (readEntry(node, document, { index, line }, problems) ?? []);
   });
   const [first, ...rest] = problems;
   return first === undefined ? ok(entries) : failed(...places([first, ...rest]));
@@ -70,7 +75,10 @@ export function sourcesOfComponents(
     if (first === undefined) problems.push({ line: 1, text: `no entry is of ${component}` });
     else found.push([component, first]);
     problems.push(
-      ...others.map(({ line }) => ({ line, text: `${component} has a second entry (the first: line ${first?.line})` })),
+      ...others.map(({ line }) => ({
+        line,
+        text: `${component} has a second entry (the first: line ${first?.line})`,
+      })),
     );
   }
   const [first, ...rest] = problems;
@@ -84,7 +92,9 @@ function entriesOf(
   sources: readonly UpstreamSource[],
   product: Product,
 ): UpstreamSource[] {
-  const own = sources.filter(({ repository }) => componentsOf(repository, product).includes(component));
+  const own = sources.filter(({ repository }) =>
+    componentsOf(repository, product).includes(component),
+  );
   if (own.length > 0) return own;
   return sources.filter(({ repository }) => {
     const [only, ...others] = componentsAt(repository, product);
@@ -109,38 +119,48 @@ interface Problem {
 
 function readEntry(
   entry: YAMLMap,
-  index: number,
-  line: number,
+  document: Document,
+  { index, line }: { readonly index: number; readonly line: number },
   problems: Problem[],
 ): UpstreamSource | undefined {
   const before = problems.length;
-  const url = textOf(entry, 'url');
-  const branch = textOf(entry, 'branch');
-  const commitText = textOf(entry, 'commit');
+  const url = textOf(entry, 'url', document);
+  const branch = textOf(entry, 'branch', document);
+  const commitText = textOf(entry, 'commit', document);
   for (const [key, value] of Object.entries({ url, branch, commit: commitText })) {
-    if (value === undefined || value === '') problems.push({ line, text: `\`${key}\` must be a text` });
+    if (value === undefined || value === '')
+      problems.push({ line, text: `\`${key}\` must be a text` });
   }
   const repository = url === undefined ? undefined : parseRepository(url);
   const commit = parseCommitSha(commitText ?? '');
-  if (repository?.ok === false) problems.push({ line, text: repository.failures[0].detail.replace(/\.$/, '') });
+  if (repository?.ok === false)
+    problems.push({ line, text: repository.failures[0].detail.replace(/\.$/, '') });
   if (commitText !== undefined && commit === undefined) {
     problems.push({ line, text: '`commit` must be a full SHA of 40 lower-case hex digits' });
   }
   if (problems.length > before || !repository?.ok) return undefined;
-  return { index, line, url: url ?? '', repository: repository.value, branch: branch ?? '', commit: commit as CommitSha };
+  return {
+    index,
+    line,
+    url: url ?? '',
+    repository: repository.value,
+    branch: branch ?? '',
+    commit: commit as CommitSha,
+  };
 }
 
 /**
  * A scalar as it was written: `branch: 1.10` and `commit: 123e456…` without quotes are numbers to YAML,
  * and were meant as text.
  */
-function textOf(entry: YAMLMap, key: string): string | undefined {
+function textOf(entry: YAMLMap, key: string, document: Document): string | undefined {
   const node: unknown = entry.get(key, true);
   if (isScalar(node)) {
     if (typeof node.value === 'string') return node.value;
     return typeof node.value === 'number' ? node.source : undefined;
   }
-  const value: unknown = node === undefined ? undefined : entry.toJSON()[key];
+  // An alias, or a value that a merge key brings.
+  const value: unknown = entry.toJS(document)[key];
   return typeof value === 'string' ? value : undefined;
 }
 
@@ -158,4 +178,3 @@ function places(problems: readonly [Problem, ...Problem[]]): [Failure, ...Failur
     }),
   ) as [Failure, ...Failure[]];
 }
-

@@ -31,6 +31,7 @@ function closeness(wanted: string, candidate: string): number | undefined {
   if (wanted === candidate) return 0;
   if (wanted === '') return undefined;
   if (candidate.split('/').includes(wanted) || wanted.split('/').includes(candidate)) return 0.5;
+  if (candidate.startsWith(wanted)) return 0.7;
   const distance = editDistance(wanted, candidate.slice(0, longest));
   if (distance <= Math.max(1, Math.ceil(wanted.length / 3))) return distance;
   const sameLastSegment = wanted.includes('/') && lastSegment(wanted) === lastSegment(candidate);

@@ -21,7 +21,9 @@ export interface Page {
 export function readPage(address: Address): Reading<Page> {
   const { repository, route } = split(address);
   const last = repository.at(-1)?.replace(/(\.git)+$/, '');
-  if (last === undefined || last === '') return failed({ detail: 'it names no repository' });
+  const whole = forgeOf(address.host) === undefined || repository.length > 1;
+  if (last === undefined || last === '' || !whole)
+    return failed({ detail: 'it names no repository' });
   const segments = [...repository.slice(0, -1), last];
   const bad = segments.find((segment) => !/^[A-Za-z0-9_.~+][A-Za-z0-9_.~+-]*$/.test(segment));
   if (bad !== undefined) {
@@ -43,7 +45,8 @@ function split({ host, segments }: Address): Split {
     route: segments.slice(at + skip),
   });
   const forge = forgeOf(host);
-  if (forge === 'github' || forge === 'gitea') return cut(2);
+  // Our own canonical text has GitLab's `-` on every other host.
+  if (forge === 'github' || forge === 'gitea') return cut(2, segments[2] === '-' ? 1 : 0);
   const dash = segments.indexOf('-', 2);
   if (dash > 0) return cut(dash, 1);
   const git = segments.findIndex((segment, index) => segment.endsWith('.git') && index > 0);

@@ -13,7 +13,9 @@ export function pointerTo(path: readonly PropertyKey[]): string {
 
 /** What the schema found wrong in a request, in the words of people; unknown keys name the nearest known. */
 export function shapeProblems(issues: readonly z.core.$ZodIssue[], json: unknown): Failure[] {
-  return [...issues.flatMap((issue) => describe(issue, [], json)), ...hiddenKeys(json, [])];
+  const seen = issues.flatMap((issue) => describe(issue, [], json));
+  const pointers = seen.map(({ pointer }) => pointer);
+  return [...seen, ...hiddenKeys(json, []).filter(({ pointer }) => !pointers.includes(pointer))];
 }
 
 type Issue = z.core.$ZodIssue;
