@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { Agent, fetch, type Response } from 'undici';
 import type { Digest } from '../plan/names.ts';
 import { hostOf } from './reach.ts';
@@ -119,14 +121,33 @@ async function fetchToken(
   return token === undefined ? undefined : `Bearer ${token}`;
 }
 
-/** The Basic authorization of containers-auth.json(5), by the longest path that is named. */
+/** The Basic authorization of the configured authfile, or of the user's own where none is configured. */
 async function readCredential(
   authfile: string | undefined,
   host: string,
   path: string,
 ): Promise<string | undefined> {
-  if (authfile === undefined) return undefined;
-  const text = await readFile(authfile, 'utf8').catch(() => '{}');
+  const files = authfile === undefined ? ownAuthfiles() : [authfile];
+  for (const file of files) {
+    const found = findCredential(await readFile(file, 'utf8').catch(() => '{}'), host, path);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Where skopeo looks too: containers-auth.json(5). */
+function ownAuthfiles(): string[] {
+  const { XDG_RUNTIME_DIR: runtime, REGISTRY_AUTH_FILE: named } = process.env;
+  if (named) return [named];
+  return [
+    ...(runtime ? [join(runtime, 'containers/auth.json')] : []),
+    join(homedir(), '.config/containers/auth.json'),
+    join(homedir(), '.docker/config.json'),
+  ];
+}
+
+/** By the longest path that is named: `quay.io/team/image`, `quay.io/team`, `quay.io`. */
+function findCredential(text: string, host: string, path: string): string | undefined {
   const { auths = {} } = JSON.parse(text) as { auths?: Record<string, { auth?: string }> };
   const segments = `${host}/${path}`.split('/');
   for (let length = segments.length; length > 0; length--) {

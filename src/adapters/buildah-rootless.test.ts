@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { pushBusyboxImage } from '../../test/support/busybox-image.ts';
 import { startRegistry, type TestRegistry } from '../../test/support/registry.ts';
 import { Configuration } from '../config/config.ts';
@@ -13,6 +13,8 @@ import { createRegistry } from './registry.ts';
 /** An ordinary user with subordinate ids: ourselves, or, where we are root, one made for this test. */
 const user = 'tributary-rootless';
 const isRoot = process.getuid?.() === 0;
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
 
 let server: TestRegistry;
 let folder = '';
@@ -51,7 +53,6 @@ const callers = [
 
 test.for(callers)(
   'an ordinary user builds $how, with the same digest as root, and leaves nothing',
-  { timeout: 60_000 },
   async ({ how, caller }) => {
     const home = join(folder, how.replaceAll(' ', '-'));
     await mkdir(join(home, 'context'), { recursive: true });

@@ -14,7 +14,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { pushBusyboxImage } from '../../test/support/busybox-image.ts';
 import { startRegistry, type TestRegistry } from '../../test/support/registry.ts';
 import { FailureError } from '../builds/failure.ts';
@@ -26,6 +26,8 @@ import { createBuilder } from './buildah.ts';
 import { run, startProcess } from './command.ts';
 import { createRegistry } from './registry.ts';
 import { sweepStorage } from './scratch-storage.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
 
 let server: TestRegistry;
 let folder = '';
@@ -137,7 +139,7 @@ test('the same inputs give the same digest, whatever their times and modes, and 
   const changed = await build(typical, { context: await context({ ...files, a: 'B' }) });
   expect(changed.digest).not.toBe(first.digest);
   expect(await leftovers()).toEqual(nothing);
-}, 60_000);
+});
 
 test('build arguments choose the base, reach RUN, and an instruction for another frontend is a comment', async () => {
   const dockerfile =

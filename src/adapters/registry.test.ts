@@ -4,13 +4,15 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { startRegistry, type TestRegistry } from '../../test/support/registry.ts';
 import { FailureError } from '../builds/failure.ts';
 import { Configuration } from '../config/config.ts';
 import type { Digest } from '../plan/names.ts';
 import { blobOf, mediaTypes, writeLayout } from '../steps/oci-layout.ts';
 import { createRegistry } from './registry.ts';
+
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 let server: TestRegistry;
 let folder = '';

@@ -32,6 +32,8 @@ export async function stripOverlayMarks(layout: string): Promise<void> {
     Buffer.byteLength(text),
   );
   await writeFile(join(layout, 'index.json'), changed);
+  if (configDigest !== manifest.config.digest)
+    for (const old of [digest, manifest.config.digest]) await rm(blobFile(layout, old));
 }
 
 function replaceDescriptor(text: string, from: string, to: string, size: number): string {
