@@ -1,8 +1,8 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest, ImageName, Key } from '../plan/names.ts';
-import { blobOf, type Layer, mediaTypes, writeLayout } from './oci-layout.ts';
 import { type Keyed, keyed } from './keyed-artifact.ts';
+import { blobOf, type Layer, mediaTypes, writeLayout } from './oci-layout.ts';
 import { keyTag, type StepContext } from './step.ts';
 
 /** Every image that Tributary itself makes says that it was made then: no clock in images. */

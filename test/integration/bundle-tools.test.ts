@@ -36,7 +36,8 @@ beforeAll(async () => {
   build = await smallBuild({ registry, remote });
   const bundle = build.plan.steps.find(({ kind }) => kind === 'bundle');
   const index = build.plan.steps.find(({ kind }) => kind === 'index');
-  if (bundle?.kind !== 'bundle' || index?.kind !== 'index') throw new Error('no bundle in the plan');
+  if (bundle?.kind !== 'bundle' || index?.kind !== 'index')
+    throw new Error('no bundle in the plan');
   build.outputs['bundle'] = await runBundle(bundle, build.context());
   build.outputs['index'] = await runIndex(index, build.context());
 }, 60_000);
@@ -141,7 +142,10 @@ test('opm serves the catalog with the command of an index on an opm base', async
 }, 30_000);
 
 test('a manifest that cannot be read is refused by name', async () => {
-  const productFiles = tree({ 'bundle/manifests/.gitkeep': '', 'bundle/manifests/zz.yaml': 'a: [' });
+  const productFiles = tree({
+    'bundle/manifests/.gitkeep': '',
+    'bundle/manifests/zz.yaml': 'a: [',
+  });
   await using broken = await smallBuild({
     ...{ registry, remote: `${server.host}/broken` },
     productFiles: new Map([...productFiles, ['bundle/metadata/x', textFile('')]]),
@@ -178,8 +182,7 @@ function jsonDocuments(text: string): Document[] {
 
 /** opm's order of related images is that of a Go map. */
 function sorted(bundle: Document | undefined): unknown {
-  const byText = (list: unknown) =>
-    (list as unknown[]).map((item) => JSON.stringify(item)).sort();
+  const byText = (list: unknown) => (list as unknown[]).map((item) => JSON.stringify(item)).sort();
   return { ...bundle, relatedImages: byText(bundle?.['relatedImages']) };
 }
 

@@ -176,10 +176,16 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
   const operatorKey = keyOf('operator');
   const operatorBaseFiles = tree({ 'ko-app/operator': 'program', 'kodata/old.yaml': 'old' });
   const put = options.kodata?.(kodata) ?? kodata;
-  const withoutPayload = await pushImage(`${remote}/operator:key-${operatorKey}`, operatorBaseFiles);
+  const withoutPayload = await pushImage(
+    `${remote}/operator:key-${operatorKey}`,
+    operatorBaseFiles,
+  );
   const payloadKey = operatorPayloadKey({
     image: withoutPayload,
-    payloads: { [operator]: payloads[operator]?.digest, [pipeline]: payloads[pipeline]?.digest } as Record<string, Digest>,
+    payloads: {
+      [operator]: payloads[operator]?.digest,
+      [pipeline]: payloads[pipeline]?.digest,
+    } as Record<string, Digest>,
     kodata: '/kodata',
   });
   const digests = {

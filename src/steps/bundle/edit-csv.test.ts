@@ -194,20 +194,17 @@ test.for<[string, Partial<PlacedImage['csv']>, string]>([
   ['containers', { containers: ['lifecycl'] }, 'lifecycle'],
   ['related', { related: ['LIFECYCLES'] }, 'LIFECYCLE'],
   ['deployment', { deployment: 'small-operators', containers: ['*'] }, 'small-operator'],
-])(
-  'a place that the CSV lacks (%s) is a problem that names the nearest',
-  ([, csv, near]) => {
-    const [failure, ...others] = problems({
-      images: {
-        ...images,
-        extra: { reference: controller, csv: { ...nowhere, ...csv } },
-      },
-    });
-    expect(failure).toMatchObject({ reason: 'bad-bundle', hint: expect.stringContaining(near) });
-    expect(failure?.detail).toContain('extra');
-    expect(others).toEqual([]);
-  },
-);
+])('a place that the CSV lacks (%s) is a problem that names the nearest', ([, csv, near]) => {
+  const [failure, ...others] = problems({
+    images: {
+      ...images,
+      extra: { reference: controller, csv: { ...nowhere, ...csv } },
+    },
+  });
+  expect(failure).toMatchObject({ reason: 'bad-bundle', hint: expect.stringContaining(near) });
+  expect(failure?.detail).toContain('extra');
+  expect(others).toEqual([]);
+});
 
 test('an image that is neither of the product nor external is a problem that names it', () => {
   const found = problems({ external: [] });

@@ -33,14 +33,20 @@ export const runReport: StepProgram<'report'> = async (_step, context) => {
   );
   const metadata = recordMetadata(context, outputs);
   const reference = recordReference(plan);
-  const digest = await writeArtifact(registry, workdir, reference, { kind: 'record', metadata, files });
+  const digest = await writeArtifact(registry, workdir, reference, {
+    kind: 'record',
+    metadata,
+    files,
+  });
   context.log(`record: ${reference} (${digest}), with ${logs.size} logs`);
   return { kind: 'report', digest };
 };
 
 type Verified = { inclusion: readonly Inclusion[]; unpullable: readonly Unpullable[] };
 
-function isVerified(output: StepOutput): output is Extract<StepOutput, { kind: 'verify' }> & Verified {
+function isVerified(
+  output: StepOutput,
+): output is Extract<StepOutput, { kind: 'verify' }> & Verified {
   return output.kind === 'verify';
 }
 

@@ -30,7 +30,9 @@ export async function checkImages(
     if (product === undefined) throw new Error(`the plan's product has no image ${step.image}`);
     const found = await findByKey(step.image, step.key, product, context);
     if ('missing' in found) {
-      failures.push(different(step.image, product, 'its key is not in the registry.', found.missing, 'nothing'));
+      failures.push(
+        different(step.image, product, 'its key is not in the registry.', found.missing, 'nothing'),
+      );
       continue;
     }
     const problems = await comparePlaces(step.image, product, found.digest, csv, context);
@@ -54,7 +56,8 @@ async function findByKey(
   const image = await registry.manifest(`${repository}:${keyTag(key)}`);
   if (image === undefined) return { missing: keyTag(key) };
   const step = plan.steps.find((one) => one.kind === 'operator-payload' && one.image === name);
-  if (kodata === undefined || step === undefined) return { digest: image.digest, withoutPayload: null };
+  if (kodata === undefined || step === undefined)
+    return { digest: image.digest, withoutPayload: null };
   const payloads: Record<string, Digest> = {};
   for (const payload of plan.steps) {
     if (payload.kind !== 'payload' || !step.needs.includes(payload.id)) continue;
@@ -94,7 +97,9 @@ async function comparePlaces(
   const tagged = await registry.manifest(`${plan.lock.remote.push}/${name}:${plan.tag}`);
   if (tagged?.digest !== digest) {
     const found = tagged?.digest ?? 'no such tag';
-    failures.push(different(name, product, `the tag ${plan.tag} is not this image.`, digest, found));
+    failures.push(
+      different(name, product, `the tag ${plan.tag} is not this image.`, digest, found),
+    );
   }
   return failures;
 }

@@ -37,7 +37,9 @@ export async function checkIndex(
       const found = catalog.find((one) => one.schema === 'olm.channel' && one.name === channel);
       return !found?.entries?.some(({ name }) => name === bundleName);
     })
-    .map((channel) => differ('a channel lacks the bundle.', `${bundleName} in ${channel}`, 'nothing'));
+    .map((channel) =>
+      differ('a channel lacks the bundle.', `${bundleName} in ${channel}`, 'nothing'),
+    );
 }
 
 /** Our catalogs are indented JSON documents, one after the other. */

@@ -31,7 +31,9 @@ export async function checkManifests(
     });
   const stale = sortedPaths(bundle)
     .filter((path) => isManifest(path) && !generated.files.has(path))
-    .map((path) => differ('the bundle has a manifest that was not generated.', 'no such file', path));
+    .map((path) =>
+      differ('the bundle has a manifest that was not generated.', 'no such file', path),
+    );
   return [...lost, ...stale];
 }
 

@@ -48,7 +48,10 @@ export async function checkPayload(
   const folder = (plan.product.images[name]?.kodata ?? '').replace(/^\//, '');
   const place = `payload in image/${name}`;
   const top = image?.layers.at(-1);
-  const below = image?.layers.slice(0, -1).map((layer) => layer.digest).join(' ');
+  const below = image?.layers
+    .slice(0, -1)
+    .map((layer) => layer.digest)
+    .join(' ');
   const expectedBelow = base?.layers.map((layer) => layer.digest).join(' ');
   if (top === undefined || below !== expectedBelow) {
     const what = 'it is not the operator image with one layer on top.';
@@ -80,13 +83,19 @@ export function compareKodata(
   }
   const outside = [...layer.keys()].filter((path) => !path.startsWith(`${folder}/`));
   for (const path of outside) {
-    differences.push({ component: null, what: 'the layer changes more than the payload.', expected: 'nothing', found: path });
+    differences.push({
+      component: null,
+      what: 'the layer changes more than the payload.',
+      expected: 'nothing',
+      found: path,
+    });
   }
   const expected = demand(assembleKodata(payloads));
   for (const path of sortedPaths(expected)) {
     const file = kodata.get(path);
     const wanted = expected.get(path);
-    if (wanted !== undefined && file?.content.equals(wanted.content) && file.mode === wanted.mode) continue;
+    if (wanted !== undefined && file?.content.equals(wanted.content) && file.mode === wanted.mode)
+      continue;
     const found = file === undefined ? 'no such file' : 'other content';
     const what = 'a file of the payload is not in the image as it was rendered.';
     differences.push({ component: writerOf(path, payloads), what, expected: path, found });
@@ -94,7 +103,12 @@ export function compareKodata(
   for (const path of sortedPaths(kodata)) {
     if (expected.has(path) && !isStale(path, payloads)) continue;
     const what = 'a file that no payload has is in the image; the operator might take it.';
-    differences.push({ component: writerOf(path, payloads), what, expected: 'no such file', found: path });
+    differences.push({
+      component: writerOf(path, payloads),
+      what,
+      expected: 'no such file',
+      found: path,
+    });
   }
   return differences;
 }

@@ -13,7 +13,9 @@ export async function checkSources(context: StepContext): Promise<Failure[]> {
   const built = new Set(Object.values(plan.product.images).flatMap(({ of }) => of));
   const failures: Failure[] = [];
   for (const [name, source] of Object.entries(plan.sources) as [ComponentName, Source][]) {
-    const hasPayload = plan.steps.some((step) => step.kind === 'payload' && step.component === name);
+    const hasPayload = plan.steps.some(
+      (step) => step.kind === 'payload' && step.component === name,
+    );
     if (built.has(name) || hasPayload) failures.push(...(await checkSource(name, source, context)));
   }
   failures.push(...(await checkSource('product', plan.productSource, context)));
@@ -33,7 +35,8 @@ async function checkSource(
     return [notIncluded({ ...place, what, expected: reference, found: 'nothing' })];
   }
   const patched = plan.patches.some(
-    ({ component, by, outcome }) => component === name && by === 'tributary' && outcome === 'applied',
+    ({ component, by, outcome }) =>
+      component === name && by === 'tributary' && outcome === 'applied',
   );
   const wrong = proveCommit(source, artifact.metadata, gitTreeSha(artifact.files), patched);
   return wrong.map((difference) => notIncluded({ ...place, ...difference }));

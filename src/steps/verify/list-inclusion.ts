@@ -51,7 +51,14 @@ function inPayloads({ payloads, operators }: Evidence, plan: Plan): Inclusion[] 
 function inManifests(plan: Plan): Inclusion[] {
   return plan.steps.flatMap((step) =>
     step.kind === 'manifests'
-      ? [row(step.component, 'manifests', 'The manifests of the bundle are those that its generator made, file by file.', plan)]
+      ? [
+          row(
+            step.component,
+            'manifests',
+            'The manifests of the bundle are those that its generator made, file by file.',
+            plan,
+          ),
+        ]
       : [],
   );
 }
@@ -68,8 +75,15 @@ export function notReached(inclusion: readonly Inclusion[], plan: Plan): Failure
     .filter(([component, { requested }]) => requested && !reached.has(component))
     .map(([component, { commit }]) =>
       notIncluded({
-        ...{ component, place: 'bundle', what: 'it was asked for, and nothing in the bundle holds it.' },
-        ...{ expected: `commit ${commit} in an image, the payload or the manifests`, found: 'nowhere' },
+        ...{
+          component,
+          place: 'bundle',
+          what: 'it was asked for, and nothing in the bundle holds it.',
+        },
+        ...{
+          expected: `commit ${commit} in an image, the payload or the manifests`,
+          found: 'nowhere',
+        },
       }),
     );
 }

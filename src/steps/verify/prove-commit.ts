@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { PinnedSource } from '../../plan/lock.ts';
 import type { TreeSha } from '../../plan/names.ts';
 import type { Source } from '../../plan/plan.ts';
-import { type Difference } from './not-included.ts';
+import type { Difference } from './not-included.ts';
 
 /** Metadata of a source artifact: the commit, and the git object that its name is the hash of. */
 export const SourceMetadata = z.looseObject({ commit: z.string(), commitObject: z.string() });
@@ -25,13 +25,25 @@ export function proveCommit(
   const check = (what: string, expected: string, found: string) => {
     if (expected !== found) wrong.push({ what, expected, found });
   };
-  check('the files that were built are not those of the plan.', `tree ${source.tree}`, `tree ${tree}`);
+  check(
+    'the files that were built are not those of the plan.',
+    `tree ${source.tree}`,
+    `tree ${tree}`,
+  );
   if (!patched) {
-    check('no patch was applied, and yet it is not the tree of the commit.', source.commitTree, source.tree);
+    check(
+      'no patch was applied, and yet it is not the tree of the commit.',
+      source.commitTree,
+      source.tree,
+    );
   }
   const parsed = SourceMetadata.safeParse(metadata);
   if (!parsed.success) {
-    check('the source has no commit object, so nothing proves the commit.', source.commit, 'nothing');
+    check(
+      'the source has no commit object, so nothing proves the commit.',
+      source.commit,
+      'nothing',
+    );
     return wrong;
   }
   const commit = readCommit(parsed.data.commitObject, source.commit);
@@ -76,6 +88,8 @@ function parseCommit(bytes: Buffer): Commit {
   const sha = createHash('sha1').update(`commit ${bytes.length}\0`).update(bytes).digest('hex');
   const [headers = ''] = bytes.toString('latin1').split('\n\n', 1);
   const values = (key: string) =>
-    headers.split('\n').flatMap((line) => (line.startsWith(`${key} `) ? line.slice(key.length + 1) : []));
+    headers
+      .split('\n')
+      .flatMap((line) => (line.startsWith(`${key} `) ? line.slice(key.length + 1) : []));
   return { sha, tree: values('tree')[0] ?? 'none', parents: values('parent') };
 }

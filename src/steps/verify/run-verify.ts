@@ -87,7 +87,11 @@ async function readBundle({ plan, registry, outputs }: StepContext): Promise<Rea
   if (found !== made.digest) {
     throw new FailureError(
       notIncluded({
-        ...{ component: null, place: 'bundle', what: `${reference} is not the bundle of this build.` },
+        ...{
+          component: null,
+          place: 'bundle',
+          what: `${reference} is not the bundle of this build.`,
+        },
         ...{ expected: made.digest, found: found ?? 'no such tag' },
       }),
     );
@@ -95,7 +99,9 @@ async function readBundle({ plan, registry, outputs }: StepContext): Promise<Rea
   const files = await readImageFiles(registry, `${plan.lock.remote.push}/${image}@${found}`);
   const name = `${plan.product.bundle.package}.v${plan.operatorVersion}`;
   const [csvFile, file] =
-    [...files].find(([, { content }]) => /^kind: ClusterServiceVersion\b/m.test(content.toString())) ?? [];
+    [...files].find(([, { content }]) =>
+      /^kind: ClusterServiceVersion\b/m.test(content.toString()),
+    ) ?? [];
   const csv = file?.content.toString() ?? '';
   if (csvFile === undefined || !csv.includes(name)) {
     const what = 'it has no CSV of this version.';
