@@ -41,17 +41,15 @@ const ref: fc.Arbitrary<Ref> = repository.chain((repo): fc.Arbitrary<Ref> => {
       : [own, 'merge-requests' as const];
   return fc.oneof(
     fc.constant<Ref>({ kind: 'default-branch', repository: repo }),
-    fc
-      .tuple(fc.integer({ min: 1, max: 999_999_999 }), part, fc.constantFrom(...spaces))
-      .map(
-        ([number, which, space]): Ref => ({
-          kind: 'pull-request',
-          repository: repo,
-          number,
-          part: which,
-          space,
-        }),
-      ),
+    fc.tuple(fc.integer({ min: 1, max: 999_999_999 }), part, fc.constantFrom(...spaces)).map(
+      ([number, which, space]): Ref => ({
+        kind: 'pull-request',
+        repository: repo,
+        number,
+        part: which,
+        space,
+      }),
+    ),
     fc
       .tuple(fc.constantFrom('branch' as const, 'tag' as const, 'name' as const), name)
       .map(([kind, text]): Ref => ({ kind, repository: repo, name: text })),
