@@ -184,14 +184,11 @@ test('a patch applies, is contained, or conflicts', async () => {
   const patch = Buffer.from(`${await upstream.git('format-patch', '-1', '--stdout', after)}\n`);
   const other = await upstream.commit('other', { 'dir/f': lines('d another') });
   await mirror.fetch(upstream.url, [before, after, other]);
-  await mirror.files(before);
-  await mirror.files(other);
   const treeAfter = await mirror.treeOf(after);
   expect(await mirror.apply(await mirror.treeOf(before), patch)).toEqual({
     kind: 'applied',
     tree: treeAfter,
   });
-  await mirror.files(after);
   expect(await mirror.apply(treeAfter, patch)).toEqual({ kind: 'contained' });
   expect(await mirror.apply(await mirror.treeOf(other), patch)).toMatchObject({
     kind: 'conflict',

@@ -17,6 +17,8 @@ export async function applyPatch(
 ): Promise<PatchOutcome> {
   // Nothing to do is done. (`git apply` calls an empty patch an error.)
   if (patch.toString('latin1').trim() === '') return { kind: 'contained' };
+  // `git apply` reads what it patches, and would call a file that was not fetched yet a conflict.
+  await store.ensureBlobs(await store.blobsOf(tree));
   const folder = await mkdtemp(join(tmpdir(), 'tributary-patch-'));
   const env = { GIT_INDEX_FILE: join(folder, 'index') };
   const apply = (...options: string[]) =>

@@ -85,14 +85,14 @@ export class GitStore {
     return tree;
   }
 
-  /** Object names of all files of a commit whose trees are here. */
-  async blobsOf(commit: CommitSha): Promise<string[]> {
+  /** Object names of all files of a commit or tree whose trees are here. */
+  async blobsOf(tree: CommitSha | TreeSha): Promise<string[]> {
     const listed = await this.run([
       'ls-tree',
       '-r',
       '-z',
       '--format=%(objecttype) %(objectname)',
-      commit,
+      tree,
     ]);
     const rows = listed.stdout.toString().split('\0');
     return [...new Set(rows.filter((row) => row.startsWith('blob ')).map((row) => row.slice(5)))];

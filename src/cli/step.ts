@@ -14,7 +14,7 @@ import type { StepMessage } from '../steps/step-message.ts';
 import { runStepProgram } from '../steps/step-programs.ts';
 
 const usage = `tributary step --plan FILE --outputs FILE --config FILE [--build FILE] [--rebuild] ID...
-tributary step --lock FILE --product FILE --plan FILE --config FILE [--rebuild] prepare
+tributary step --lock FILE --product FILE --tag TAG --plan FILE --config FILE [--rebuild] prepare
   --workdir FOLDER   where it may write (removed by whoever starts it)
   --logs FOLDER      a log file for each step; default: standard output
   --messages FD      file descriptor for its messages, one JSON object per line
@@ -59,6 +59,7 @@ export interface StepOptions {
   readonly outputs: string | undefined;
   readonly lock: string | undefined;
   readonly product: string | undefined;
+  readonly tag: string | undefined;
   readonly build: string | undefined;
   readonly config: string | undefined;
   readonly workdir: string;
@@ -75,7 +76,15 @@ function parseOptions(args: readonly string[]): StepOptions | string {
       args: [...args],
       allowPositionals: true,
       options: {
-        ...{ plan: text, outputs: text, lock: text, product: text, build: text, config: text },
+        ...{
+          plan: text,
+          outputs: text,
+          lock: text,
+          product: text,
+          tag: text,
+          build: text,
+          config: text,
+        },
         ...{
           workdir: text,
           logs: text,
@@ -84,12 +93,13 @@ function parseOptions(args: readonly string[]): StepOptions | string {
         },
       },
     });
-    const { plan, workdir, outputs, lock, product, build, config, logs, rebuild } = values;
+    const { plan, workdir, outputs, lock, product, tag, build, config, logs, rebuild } = values;
     const [first, ...rest] = positionals;
     if (first === undefined) return 'no step is named';
     if (plan === undefined || workdir === undefined) return '--plan and --workdir are needed';
     const messages = values.messages === undefined ? undefined : Number(values.messages);
-    const files = { plan, workdir, outputs, lock, product, build, config, logs };
+    const files = { plan, workdir, outputs, lock, product, tag, build, config, logs };
+    if (lock !== undefined && product === undefined) return '--lock needs --product';
     return { ...files, steps: [first, ...rest], rebuild, messages };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -101,11 +111,11 @@ async function openSteps(options: StepOptions, signal: AbortSignal) {
   const configuration = await loadConfiguration(options.config, process.env);
   const tools = await openTools(configuration, options.workdir, signal);
   const more = { configuration, ...tools, rebuild: options.rebuild, signal };
-  const { lock, product } = options;
+  const { lock, product, tag } = options;
   if (lock !== undefined && product !== undefined) {
     return async (_id: string, turn: StepTurn) => {
       const { prepareHere } = await import('./step-prepare.ts');
-      const plan = await prepareHere({ lock, product }, { ...more, ...turn });
+      const plan = await prepareHere({ lock, product, tag }, { ...more, ...turn });
       await writeFile(options.plan, JSON.stringify(plan));
       return { output: null, plan: options.plan };
     };

@@ -30,8 +30,6 @@ export interface PlanFacts {
   readonly upstreamSources: string;
   readonly images: Readonly<Record<ImageName, ImageFacts>>;
   readonly payloads: Readonly<Record<ComponentName, PayloadFacts>>;
-  /** Images whose build may use the network, as the configuration says. */
-  readonly network: ReadonlySet<string>;
   /** Versions of the tools that shape bytes. */
   readonly tools: string;
 }
@@ -107,10 +105,13 @@ function imageStep(facts: PlanFacts, name: ImageName, image: ProductImage): Step
   );
   const args = buildArgs(image.args, given, declaredArgs(dockerfile));
   const bases = Object.fromEntries(
-    baseUses(dockerfile, args).map(({ text, image: from }) => [text, known(facts.bases, from)]),
+    baseUses(dockerfile, image.args).map(({ text, image: from }) => [
+      text,
+      known(facts.bases, from),
+    ]),
   );
   const platform = known(facts.lock.platforms, 0);
-  const network = image.network && facts.network.has(name);
+  const { network } = image;
   const key = imageKey({
     sources: Object.fromEntries(image.of.map((of) => [of, known(facts.sources, of).tree])),
     context,

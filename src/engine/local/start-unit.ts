@@ -56,7 +56,7 @@ async function writeInput(unit: Unit): Promise<string[]> {
   if (input.kind === 'lock') {
     const lock = await writeJson(join(folders.run, 'lock.json'), input.lock);
     const product = await writeJson(join(folders.run, 'product.json'), input.product);
-    return ['--lock', lock, '--product', product, ...common];
+    return ['--lock', lock, '--product', product, '--tag', unit.tag, ...common];
   }
   const name = `${unit.steps[0].replaceAll('/', '~')}.json`;
   const outputs = await writeJson(join(folders.run, 'outputs', name), input.outputs);

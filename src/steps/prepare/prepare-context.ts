@@ -1,0 +1,20 @@
+import type { LoadedConfiguration } from '../../config/load-config.ts';
+import type { Tag } from '../../plan/names.ts';
+import type { Mirrors } from '../../resolve/git-interface.ts';
+import type { Builder, Registry } from '../step.ts';
+
+/** What `prepare` has at hand. */
+export interface PrepareContext {
+  readonly tag: Tag;
+  readonly mirrors: Mirrors;
+  readonly registry: Registry;
+  readonly builder: Pick<Builder, 'tools'>;
+  readonly configuration: Pick<LoadedConfiguration, 'state' | 'url' | 'listen'>;
+  /** A folder of its own, removed afterwards. */
+  readonly workdir: string;
+  /** False: nothing is written anywhere but to mirrors (`tributary plan`). */
+  readonly publish: boolean;
+  readonly signal: AbortSignal;
+  log(text: string): void;
+  progress(text: string): void;
+}

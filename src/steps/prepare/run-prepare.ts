@@ -1,0 +1,225 @@
+import pLimit from 'p-limit';
+import { attempt, demand, type Failure, FailureError } from '../../builds/failure.ts';
+import { assemblePlan, type ImageFacts, type PayloadFacts } from '../../plan/assemble-plan.ts';
+import { gitTreeSha, without } from '../../plan/file-tree.ts';
+import { sourceKey } from '../../plan/keys.ts';
+import type { Lock } from '../../plan/lock.ts';
+import type { ComponentName, ImageName } from '../../plan/names.ts';
+import type { Plan, Source } from '../../plan/plan.ts';
+import { lockDigest } from '../../plan/tag.ts';
+import type { Product, ProductImage } from '../../product/product.ts';
+import { artifactRepository } from '../step.ts';
+import { readPayloadFacts } from './payload-facts.ts';
+import { type Pinned, pin } from './pin-bases.ts';
+import { type PreparedComponent, prepareComponent } from './prepare-component.ts';
+import type { PrepareContext } from './prepare-context.ts';
+import { type PreparedProduct, prepareProduct } from './prepare-product.ts';
+import { exportCommits, publishPlan, publishSource } from './publish.ts';
+import { updateSources } from './update-sources.ts';
+
+/**
+ * From a lock to its plan: fetches, merges and patches every source, keeps them as artifacts, pins base
+ * images, and decides every step with its key. Throws FailureError with everything that stands in the way.
+ */
+export async function prepare(
+  lock: Lock,
+  product: Product,
+  context: PrepareContext,
+): Promise<Plan> {
+  const prepared = await prepareProduct(lock, product, context);
+  const components = await prepareComponents(lock, product, prepared, context);
+  context.progress('pinning base images');
+  const pinned = await pinOutside(lock, product, prepared, components, context);
+  context.progress('deciding what has to be built');
+  const plan = await decide(lock, product, prepared, components, pinned, context);
+  if (context.publish) await publish(plan, prepared, components, context);
+  return plan;
+}
+
+/** All components at once; what fails in several of them is told of all. */
+async function prepareComponents(
+  lock: Lock,
+  product: Product,
+  prepared: PreparedProduct,
+  context: PrepareContext,
+): Promise<readonly PreparedComponent[]> {
+  const limit = pLimit(4);
+  const names = (Object.keys(product.components) as ComponentName[]).sort();
+  const outcomes = await Promise.all(
+    names.map((component) =>
+      limit(() => attempt(() => prepareComponent(component, lock, product, prepared, context))),
+    ),
+  );
+  const failures: Failure[] = outcomes.flatMap((outcome) => (outcome.ok ? [] : outcome.failures));
+  const [first, ...rest] = failures;
+  if (first !== undefined) throw new FailureError(first, ...rest);
+  return outcomes.map(demand);
+}
+
+async function pinOutside(
+  lock: Lock,
+  product: Product,
+  { distgit }: PreparedProduct,
+  components: readonly PreparedComponent[],
+  context: PrepareContext,
+): Promise<Pinned> {
+  const commands = components.flatMap(({ component, from }) => {
+    const { payload, bundle } = product.components[component] ?? {};
+    return [
+      ...(payload?.render === 'command' ? [payload.image] : []),
+      ...(bundle !== undefined && from.kind !== 'base' ? [bundle.image] : []),
+    ];
+  });
+  const images = [
+    ...Object.values(distgit.images).flatMap(({ bases }) => bases.map(({ image }) => image)),
+    ...commands,
+    ...(product.index.base === undefined ? [] : [product.index.base]),
+  ];
+  const versions = async () => Object.fromEntries(await Promise.all(components.map(findVersion)));
+  const { registry, workdir, publish, log, tag } = context;
+  const repository = artifactRepository({ lock });
+  return pin(tag, { images, versions }, { registry, workdir, repository, publish, log });
+}
+
+async function findVersion({ component, mirror, combined }: PreparedComponent) {
+  await mirror.fetchTags();
+  return [component, (await mirror.nearestVersion(combined.commit)) ?? '0.0.0'] as const;
+}
+
+async function decide(
+  lock: Lock,
+  product: Product,
+  prepared: PreparedProduct,
+  components: readonly PreparedComponent[],
+  pinned: Pinned,
+  { tag, builder, configuration }: PrepareContext,
+): Promise<Plan> {
+  const service = configuration.url?.replace(/\/+$/, '') ?? `http://${configuration.listen}`;
+  const { upstreamSources: text } = prepared;
+  return assemblePlan({
+    tag,
+    lockDigest: lockDigest(lock),
+    lock,
+    product,
+    sources: byComponent(components, (one) => sourceOf(one, pinned)),
+    productSource: productSourceOf(lock, prepared),
+    urls: byComponent(components, ({ url }) => url),
+    patches: components.flatMap(({ patched }) => patched.reports),
+    bases: pinned.bases,
+    upstreamSources: demand(updateSources(text, product, components, tag, service)),
+    images: imageFacts(product, prepared, components),
+    payloads: await payloadFacts(product, components),
+    tools: builder.tools,
+  });
+}
+
+function sourceOf(
+  { component, from, combined, patched }: PreparedComponent,
+  pinned: Pinned,
+): Source {
+  return {
+    from,
+    requested: from.kind !== 'base',
+    commit: combined.commit,
+    commitTree: combined.tree,
+    tree: patched.tree,
+    key: sourceKey({ commit: combined.commit, tree: patched.tree }),
+    version: pinned.versions[component] ?? '0.0.0',
+    patchesLeft: [...patched.left.keys()],
+  };
+}
+
+function productSourceOf({ product: { source } }: Lock, { commit, tree }: PreparedProduct): Source {
+  const requested = source.kind !== 'base';
+  const key = sourceKey({ commit, tree });
+  return {
+    from: source,
+    requested,
+    commit,
+    commitTree: tree,
+    tree,
+    key,
+    version: '0.0.0',
+    patchesLeft: [],
+  };
+}
+
+function imageFacts(
+  product: Product,
+  { distgit }: PreparedProduct,
+  components: readonly PreparedComponent[],
+): Record<ImageName, ImageFacts> {
+  const entries = Object.entries(product.images) as [ImageName, ProductImage][];
+  return Object.fromEntries(
+    entries.map(([name, image]): [ImageName, ImageFacts] => {
+      const read = distgit.images[name];
+      if (read === undefined) throw new Error(`nothing was read of ${name}`);
+      const parts = components.filter(({ component }) => image.of.includes(component));
+      const isPatched = image.of.some((of) => product.components[of]?.patches !== undefined);
+      // What the folder has as patches/ gives way to what is left to apply.
+      const context = isPatched ? without(read.context, 'patches') : read.context;
+      const patches = parts.flatMap(({ component, patched }) =>
+        [...patched.left].map(([patch, hash]) => [`${component}/${patch}`, hash] as const),
+      );
+      return [
+        name,
+        {
+          dockerfile: read.dockerfile,
+          context: gitTreeSha(context),
+          patches: Object.fromEntries(patches),
+        },
+      ];
+    }),
+  ) as Record<ImageName, ImageFacts>;
+}
+
+async function payloadFacts(
+  product: Product,
+  components: readonly PreparedComponent[],
+): Promise<Record<ComponentName, PayloadFacts>> {
+  const facts: Record<ComponentName, PayloadFacts> = {};
+  for (const { component, patched, mirror } of components) {
+    const rule = product.components[component]?.payload;
+    if (rule !== undefined) facts[component] = await readPayloadFacts(patched.tree, rule, mirror);
+  }
+  return facts;
+}
+
+async function publish(
+  plan: Plan,
+  prepared: PreparedProduct,
+  components: readonly PreparedComponent[],
+  context: PrepareContext,
+): Promise<void> {
+  const repository = artifactRepository(plan);
+  const { product, productSource } = plan;
+  await publishSource(product.product, productSource, prepared.mirror, [], repository, context);
+  for (const { component, mirror, patched } of components) {
+    const source = plan.sources[component];
+    if (source === undefined || !isBuilt(component, product)) continue;
+    const applied = patched.reports.filter(
+      ({ outcome, by }) => outcome === 'applied' && by === 'tributary',
+    );
+    const patches = applied.map(({ patch }) => patch);
+    await publishSource(component, source, mirror, patches, repository, context);
+  }
+  await exportCommits(components, context);
+  await publishPlan(plan, context);
+}
+
+function isBuilt(component: ComponentName, { components, images }: Product): boolean {
+  const { payload, bundle } = components[component] ?? {};
+  return (
+    payload !== undefined ||
+    bundle !== undefined ||
+    Object.values(images).some(({ of }) => of.includes(component))
+  );
+}
+
+function byComponent<Value>(
+  components: readonly PreparedComponent[],
+  value: (component: PreparedComponent) => Value,
+): Record<ComponentName, Value> {
+  const entries = components.map((one) => [one.component, value(one)] as const);
+  return Object.fromEntries(entries) as Record<ComponentName, Value>;
+}

@@ -1,0 +1,69 @@
+import type { Outcome } from '../../builds/failure.ts';
+import type { Tag } from '../../plan/names.ts';
+import type { Product } from '../../product/product.ts';
+import { type SourceChange, updateUpstreamSources } from '../../product/update-upstream-sources.ts';
+import type { PreparedComponent } from './prepare-component.ts';
+
+/** Branch of the exported repositories. */
+export const exportedBranch = 'tributary';
+
+/** Path of the repository that serves a component's made-up commit, below the state folder and the service's URL. */
+export function exportedPath(component: string): string {
+  return `${component}.git`;
+}
+
+/** Whether a component's commit was made here: nobody else can serve it. */
+export function isMadeHere({ from, combined }: PreparedComponent): boolean {
+  if (from.kind === 'base' || from.kind === 'head') return false;
+  const others = from.kind === 'merge' ? from.base.commit : from.onto;
+  return combined.commit !== from.commit && combined.commit !== others;
+}
+
+/**
+ * upstream_sources.yaml as this build means it: what it says can be fetched. A head comes from the
+ * repository that has it; a merge or pick from this service, with a comment that says what it is.
+ */
+export function updateSources(
+  text: string,
+  product: Product,
+  components: readonly PreparedComponent[],
+  tag: Tag,
+  service: string,
+): Outcome<string> {
+  const changes = components.flatMap((component) => changeOf(component, tag, service) ?? []);
+  return updateUpstreamSources(text, product, changes);
+}
+
+function changeOf(
+  prepared: PreparedComponent,
+  tag: Tag,
+  service: string,
+): SourceChange | undefined {
+  const { component, from, combined } = prepared;
+  if (from.kind === 'base') return undefined;
+  const { commit } = combined;
+  if (isMadeHere(prepared)) {
+    const url = `${service}/api/builds/${tag}/git/${exportedPath(component)}`;
+    return { component, url, branch: exportedBranch, commit, comment: commentOf(prepared) };
+  }
+  if (commit === from.commit)
+    return { component, url: from.url, branch: branchOf(from.ref), commit };
+  // The base holds the change already. What was picked onto is what the entry says.
+  if (from.kind === 'merge')
+    return { component, url: from.baseUrl, branch: from.base.branch, commit };
+  return undefined;
+}
+
+function branchOf(ref: string): string {
+  return ref.replace(/^refs\/heads\//, '');
+}
+
+function commentOf({ from }: PreparedComponent): string {
+  if (from.kind !== 'merge' && from.kind !== 'pick')
+    throw new Error(`${from.kind} is not made here`);
+  const head = `${branchOf(from.ref)} (${from.commit.slice(0, 12)}) of ${from.url}`;
+  const { branch, commit } = from.base;
+  return from.kind === 'merge'
+    ? `${head}, merged into ${branch} (${commit.slice(0, 12)})`
+    : `${head}, made for ${branch}, picked onto ${from.onto.slice(0, 12)}`;
+}

@@ -1,0 +1,100 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type GitServer, startGitServer } from '../../examples/git-server.ts';
+import { makeRepositories } from '../../examples/make-repositories.ts';
+import { openGit } from '../../src/adapters/git.ts';
+import { demand } from '../../src/builds/failure.ts';
+import { Configuration } from '../../src/config/config.ts';
+import type { Plan } from '../../src/plan/plan.ts';
+import { tagFor } from '../../src/plan/tag.ts';
+import { parseProduct } from '../../src/product/load-product.ts';
+import type { Product } from '../../src/product/product.ts';
+import { checkRequest } from '../../src/request/check-request.ts';
+import { parseRequest } from '../../src/request/parse-request.ts';
+import { type LockedRequest, resolveRequest } from '../../src/resolve/resolve-request.ts';
+import { prepare } from '../../src/steps/prepare/run-prepare.ts';
+import { temporaryFolder } from './git-repository.ts';
+import { MemoryRegistry } from './memory-registry.ts';
+
+/** The demo product behind its git server, with a registry in memory: enough to resolve and prepare. */
+export interface PrepareWorld extends AsyncDisposable {
+  readonly product: Product;
+  readonly registry: MemoryRegistry;
+  readonly state: string;
+  readonly server: GitServer;
+  resolve(body: object): Promise<LockedRequest>;
+  prepare(body: object, options?: PrepareOptions): Promise<Plan>;
+}
+
+interface PrepareOptions {
+  readonly publish?: boolean;
+  /** Another state folder: another machine. */
+  readonly state?: string;
+  readonly registry?: MemoryRegistry;
+}
+
+/** Makes the demo's repositories and serves them. */
+export async function openPrepareWorld(): Promise<PrepareWorld> {
+  const folder = await temporaryFolder();
+  const repositories = join(folder.path, 'repositories');
+  makeRepositories(repositories);
+  const server = await startGitServer(repositories);
+  const file = new URL('../../examples/demo/product.yaml', import.meta.url);
+  const product = demand(parseProduct(await readFile(file, 'utf8'), 'product.yaml'));
+  const configuration = Configuration.parse({
+    urls: { 'https://github.com/': server.url },
+    remotes: { demo: { push: 'registry.test/demo', default: true } },
+  });
+  const registry = demoRegistry();
+  const state = join(folder.path, 'state');
+
+  const resolve = async (body: object, at = state) => {
+    const git = await openGit({ ...configuration, state: at }, {});
+    const request = demand(parseRequest({ name: 'x', ...body }));
+    const checked = demand(checkRequest(request, product, configuration));
+    const outcome = await resolveRequest(checked, product, {
+      ...git,
+      configuration,
+      platform: 'linux/amd64',
+    });
+    return demand(outcome);
+  };
+  return {
+    ...{ product, registry, state, server, resolve },
+    async prepare(body, options = {}) {
+      const at = options.state ?? state;
+      const { lock, lockDigest } = await resolve(body, at);
+      const { mirrors } = await openGit({ ...configuration, state: at }, {});
+      return prepare(lock, product, {
+        tag: tagFor(lock.name, lockDigest),
+        mirrors,
+        registry: options.registry ?? registry,
+        builder: { tools: 'buildah 0' },
+        configuration: { ...configuration, state: at },
+        workdir: folder.path,
+        publish: options.publish ?? true,
+        signal: new AbortController().signal,
+        log: () => {},
+        progress: () => {},
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A registry that has the demo's base images, as far as their digest is all that matters. */
+export function demoRegistry(): MemoryRegistry {
+  const registry = new MemoryRegistry();
+  for (const name of ['go-toolset', 'runtime']) putBase(registry, name, 1);
+  return registry;
+}
+
+/** Puts a base image under its tag; another `version` has another digest. */
+export function putBase(registry: MemoryRegistry, name: string, version: number): void {
+  const bytes = Buffer.from(JSON.stringify({ name, version }));
+  const type = 'application/vnd.oci.image.manifest.v1+json';
+  registry.put(`registry.example.com/base/${name}:1`, bytes, type);
+}
