@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Build } from '../../builds/build.ts';
 import { type BuildChange, eventId } from '../../builds/event.ts';
 import { foldBuild, isFinished } from '../../builds/fold.ts';
@@ -31,6 +32,9 @@ export interface WorkerOptions {
   readonly changed: (tag: Tag) => void;
 }
 
+/** Milliseconds that the end waits for notifications. */
+const lastWords = 3000;
+
 interface Running {
   readonly build: StoredBuild;
   readonly stop: AbortController;
@@ -44,6 +48,7 @@ export class Worker {
   readonly #running = new Map<Tag, Running>();
   readonly #own = new Set<Tag>();
   readonly #clock: NodeJS.Timeout;
+  readonly #tellings = new Set<Promise<void>>();
   #taken = 0;
   #closed = false;
 
@@ -91,6 +96,11 @@ export class Worker {
     const running = [...this.#running.values()];
     for (const { stop } of running) stop.abort();
     await Promise.all(running.map(({ done }) => done));
+    // A command that built one thing ends now: whoever waits for its end shall hear of it, if they listen.
+    const patience = new AbortController();
+    const patient = sleep(lastWords, undefined, { signal: patience.signal }).catch(() => {});
+    await Promise.race([Promise.all(this.#tellings), patient]);
+    patience.abort();
   }
 
   #take(): StoredBuild | undefined {
@@ -115,9 +125,10 @@ export class Worker {
 
   #tell(status: Build, { asked }: StoredBuild, moment: 'started' | 'finished'): void {
     const { notify, report } = this.#options;
-    void (async () => notify(status, asked.notify, moment))().catch((error) =>
-      report(`nobody could be told that ${asked.tag} is ${moment}`, error),
-    );
+    const telling = (async () => notify(status, asked.notify, moment))()
+      .catch((error) => report(`nobody could be told that ${asked.tag} ${moment}`, error))
+      .finally(() => this.#tellings.delete(telling));
+    this.#tellings.add(telling);
   }
 
   #begin(build: StoredBuild): void {
