@@ -14,7 +14,8 @@ import { runIndex } from '../../src/steps/index/run-index.ts';
 import type { Registry } from '../../src/steps/step.ts';
 import { writeTree } from '../../src/steps/write-tree.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
-import { type SmallBuild, smallBuild, tree } from '../support/small-build.ts';
+import { type SmallBuild, smallBuild } from '../support/small-build.ts';
+import { tree } from '../support/small-product.ts';
 import { tool } from '../support/tools.ts';
 
 /** OLM's own programs judge what we make. */

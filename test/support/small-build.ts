@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Configuration } from '../../src/config/config.ts';
-import { type FileTree, gitTreeSha, textFile } from '../../src/plan/file-tree.ts';
+import { type FileTree, gitTreeSha } from '../../src/plan/file-tree.ts';
 import type { Lock, PinnedSource } from '../../src/plan/lock.ts';
 import type {
   CommitSha,
@@ -16,16 +16,15 @@ import type {
 import { operatorPayloadKey } from '../../src/plan/operator-payload-key.ts';
 import type { Plan, Source, Step, StepOutput } from '../../src/plan/plan.ts';
 import { lockDigest, tagFor } from '../../src/plan/tag.ts';
-import { Product } from '../../src/product/product.ts';
+import type { Product } from '../../src/product/product.ts';
 import { writeArtifact } from '../../src/steps/artifact.ts';
 import { writeDataImage } from '../../src/steps/data-image.ts';
 import { gzipLayer } from '../../src/steps/oci-layout.ts';
 import type { Registry, StepContext } from '../../src/steps/step.ts';
 import { MemoryRegistry } from './memory-registry.ts';
-import { smallCsv } from './small-csv.ts';
+import { operator, pipeline, smallProduct, smallProductFiles, tree } from './small-product.ts';
 
-export const pipeline = 'tektoncd/pipeline' as ComponentName;
-export const operator = 'tektoncd/operator' as ComponentName;
+export { operator, pipeline, tree } from './small-product.ts';
 
 /** A product of two components and two images, built up to (not including) its bundle. */
 export interface SmallBuild extends AsyncDisposable {
@@ -48,11 +47,7 @@ export interface SmallBuildOptions {
   readonly productFiles?: FileTree;
   /** kodata as it is put into the operator image, where a test wants it to differ from the payloads. */
   readonly kodata?: (files: FileTree) => FileTree;
-}
-
-/** Files by path, as text. */
-export function tree(files: Readonly<Record<string, string>>): FileTree {
-  return new Map(Object.entries(files).map(([path, text]) => [path, textFile(text)]));
+  readonly operatorFiles?: FileTree;
 }
 
 /** Makes the artifacts and images of a {@link SmallBuild} in a registry (in memory unless told). */
@@ -102,7 +97,8 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
     'go.mod': 'module github.com/tektoncd/pipeline\n',
     'main.go': 'package main\n',
   });
-  const operatorFiles = tree({ 'go.mod': 'module github.com/tektoncd/operator\n' });
+  const operatorFiles =
+    options.operatorFiles ?? tree({ 'go.mod': 'module github.com/tektoncd/operator\n' });
   const productFiles = new Map([...smallProductFiles, ...(options.productFiles ?? [])]);
   const head = commitFor('pull request');
   const merge: PinnedSource = {
@@ -316,68 +312,3 @@ function commitFor(text: string): CommitSha {
 function keyOf(...parts: readonly unknown[]): Key {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex') as Key;
 }
-
-const smallProduct = Product.parse({
-  product: 'small',
-  layout: 'distgit',
-  repository: 'https://github.com/openshift-pipelines/productization',
-  releases: {
-    nightly: {
-      branch: 'main',
-      version: '1.7.0',
-      channels: ['latest', 'pipelines-1.7'],
-      default: true,
-    },
-  },
-  components: { [pipeline]: {}, [operator]: {} },
-  images: {
-    controller: {
-      context: 'distgit/containers/controller',
-      of: [pipeline],
-      csv: ['IMAGE_PIPELINES_CONTROLLER'],
-    },
-    operator: {
-      context: 'distgit/containers/operator',
-      of: [operator],
-      kodata: '/kodata',
-      csv: { containers: ['*'] },
-    },
-  },
-  external: ['registry.example.com/base/*'],
-  bundle: { image: 'operator-bundle', package: 'small', from: 'bundle' },
-  index: { image: 'operator-index', serve: 'data' },
-  verify: { revision: ['file:/kodata/HEAD'] },
-});
-
-const annotations = `# Kept by hand.
-annotations:
-  operators.operatorframework.io.bundle.mediatype.v1: registry+v1
-  operators.operatorframework.io.bundle.manifests.v1: manifests/
-  operators.operatorframework.io.bundle.metadata.v1: metadata/
-  operators.operatorframework.io.bundle.package.v1: small
-  operators.operatorframework.io.bundle.channels.v1: old
-  operators.operatorframework.io.bundle.channel.default.v1: old
-`;
-
-const crd = `apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata:
-  name: smalls.operator.example.com
-spec:
-  group: operator.example.com
-  names: {kind: Small, listKind: SmallList, plural: smalls, singular: small}
-  scope: Cluster
-  versions:
-  - name: v1alpha1
-    served: true
-    storage: true
-    schema:
-      openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
-`;
-
-/** The productization repository of the small product: its bundle's template. */
-export const smallProductFiles: FileTree = tree({
-  'bundle/manifests/small.clusterserviceversion.yaml': smallCsv,
-  'bundle/manifests/operator.example.com_smalls.yaml': crd,
-  'bundle/metadata/annotations.yaml': annotations,
-});

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { smallProductFiles, tree } from '../../../test/support/small-build.ts';
+import { smallProductFiles, tree } from '../../../test/support/small-product.ts';
 import { type FileTree, readText, subtree, textFile, without } from '../../plan/file-tree.ts';
 import type { Tag } from '../../plan/names.ts';
-import { assembleBundle, type BundleInputs, bundleLimit } from './assemble-bundle.ts';
+import { assembleBundle, type BundleInputs } from './assemble-bundle.ts';
+import { bundleLimit } from './bundle-size.ts';
 
 const template = subtree(smallProductFiles, 'bundle');
 const csvFile = 'manifests/small.clusterserviceversion.yaml';

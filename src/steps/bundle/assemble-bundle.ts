@@ -1,8 +1,8 @@
-import { gzipSync } from 'node:zlib';
-import { isMap, isScalar, parse, parseDocument } from 'yaml';
 import type { Failure, Outcome } from '../../builds/failure.ts';
 import { failed, ok } from '../../builds/result.ts';
 import { type FileTree, subtree, textFile, withFiles } from '../../plan/file-tree.ts';
+import { bundleAnnotations } from './bundle-annotations.ts';
+import { sizeProblems } from './bundle-size.ts';
 import { parseCsv } from './csv-document.ts';
 import { type CsvEdits, editCsv } from './edit-csv.ts';
 
@@ -32,7 +32,11 @@ export function assembleBundle(inputs: BundleInputs): Outcome<AssembledBundle> {
   const released = findCsv(inputs.product, 'the productization repository');
   const shipped = inputs.generated ?? inputs.product;
   const template = inputs.generated ? findCsv(shipped, "the operator's bundle") : released;
-  const annotations = bundleAnnotations(inputs.product, shipped, inputs);
+  const annotations = bundleAnnotations(
+    [inputs.product, shipped],
+    inputs.edits.package,
+    inputs.channels,
+  );
   if (!released.ok || !template.ok || !annotations.ok)
     return together(released, template, annotations);
 
@@ -113,77 +117,4 @@ function dependenciesOf(tree: FileTree): FileTree {
   return new Map(
     [...tree].filter(([path]) => /^metadata\/(dependencies|properties)\.yaml$/.test(path)),
   );
-}
-
-const prefix = 'operators.operatorframework.io.bundle.';
-
-/** annotations.yaml with the release's channels; its labels are the same (annotations.yaml wins, facts of OLM). */
-function bundleAnnotations(
-  product: FileTree,
-  shipped: FileTree,
-  { edits, channels }: BundleInputs,
-): Outcome<{ text: string; labels: Record<string, string> }> {
-  const path = 'metadata/annotations.yaml';
-  const text = (product.get(path) ?? shipped.get(path))?.content.toString();
-  const document = parseDocument(text ?? '');
-  const annotations = document.get('annotations');
-  if (text === undefined || document.errors.length > 0 || !isMap(annotations)) {
-    return failed({
-      reason: 'bad-bundle',
-      detail: `The bundle's ${path} ${text === undefined ? 'is missing' : 'has no mapping `annotations`'}.`,
-      hint: 'Check `bundle.from` in product.yaml: the folder holds manifests/ and metadata/annotations.yaml.',
-      about: { file: path },
-    });
-  }
-  const named = annotations.get(`${prefix}package.v1`);
-  if (named !== undefined && named !== edits.package) {
-    return failed({
-      reason: 'bad-bundle',
-      detail: `${path} is of package ${String(named)}, product.yaml of package ${edits.package}.`,
-      hint: 'Correct `bundle.package` in product.yaml.',
-      about: { file: path },
-    });
-  }
-  const required = {
-    'mediatype.v1': 'registry+v1',
-    'manifests.v1': 'manifests/',
-    'metadata.v1': 'metadata/',
-    'package.v1': edits.package,
-    'channels.v1': channels.join(','),
-    'channel.default.v1': channels[0] ?? '',
-  };
-  for (const [key, value] of Object.entries(required)) annotations.set(`${prefix}${key}`, value);
-  const labels: Record<string, string> = {};
-  for (const { key, value } of annotations.items) {
-    if (isScalar(key) && isScalar(value)) labels[String(key.value)] = String(value.value);
-  }
-  const edited = document.toString({ lineWidth: 0 });
-  if (parse(edited) === null) throw new Error('annotations.yaml was lost');
-  return ok({ text: edited, labels });
-}
-
-/** OLM keeps an unpacked bundle in a ConfigMap, and so bounds its compressed size (operator-framework/api, bundleloader). */
-export const bundleLimit = 1024 * 1024;
-
-function sizeProblems(files: FileTree): Outcome<string[]> {
-  const sizes = [...files].map(([path, { content }]) => ({ path, size: compressedSize(content) }));
-  const total = sizes.reduce((sum, { size }) => sum + size, 0);
-  sizes.sort((a, b) => b.size - a.size);
-  const largest = sizes.slice(0, 3).map(({ path, size }) => `${path} (${size} bytes)`);
-  const fact = `The bundle has ${total} bytes compressed, and OLM takes ${bundleLimit}`;
-  if (total > bundleLimit) {
-    return failed({
-      reason: 'bad-bundle',
-      detail: `${fact}.`,
-      hint: `Make its manifests smaller; the largest are ${largest.join(', ')}.`,
-      about: { largest },
-    });
-  }
-  return ok(
-    total > bundleLimit * 0.85 ? [`${fact}; the largest files are ${largest.join(', ')}.`] : [],
-  );
-}
-
-function compressedSize(content: Buffer): number {
-  return 4 * Math.ceil(gzipSync(content).length / 3);
 }

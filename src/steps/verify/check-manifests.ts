@@ -7,6 +7,19 @@ import { notIncluded } from './not-included.ts';
 
 /** Checks that what the operator's generator made (CRDs, RBAC; the CSV is edited) is in the bundle, and nothing else. */
 export async function checkManifests(
+  bundle: FileTree,
+  csvFile: string,
+  context: StepContext,
+): Promise<Failure[]> {
+  const failures: Failure[] = [];
+  for (const step of context.plan.steps) {
+    if (step.kind !== 'manifests') continue;
+    failures.push(...(await compareManifests(step, bundle, csvFile, context)));
+  }
+  return failures;
+}
+
+async function compareManifests(
   step: StepOf<'manifests'>,
   bundle: FileTree,
   csvFile: string,

@@ -10,8 +10,18 @@ import { artifactRepository, keyTag, type StepContext } from '../step.ts';
 import type { FoundImage } from './check-images.ts';
 import { notIncluded } from './not-included.ts';
 
-/** The payloads of the plan, read back by their keys. */
-export async function readPayloads({ plan, registry, workdir }: StepContext): Promise<{
+/** Reads the payloads of the plan back and checks every operator image against them. */
+export async function checkPayloads(
+  operators: readonly FoundImage[],
+  context: StepContext,
+): Promise<{ payloads: ComponentPayload[]; failures: Failure[] }> {
+  const { payloads, failures } = await readPayloads(context);
+  if (failures.length > 0) return { payloads, failures };
+  for (const image of operators) failures.push(...(await checkPayload(image, payloads, context)));
+  return { payloads, failures };
+}
+
+async function readPayloads({ plan, registry, workdir }: StepContext): Promise<{
   payloads: ComponentPayload[];
   failures: Failure[];
 }> {
@@ -37,7 +47,7 @@ export async function readPayloads({ plan, registry, workdir }: StepContext): Pr
  * Checks an operator image: the layers of the image without payload, and on top exactly one data layer that
  * hides the folder below and holds the payloads file by file, and nothing else.
  */
-export async function checkPayload(
+async function checkPayload(
   { name, digest, withoutPayload }: FoundImage,
   payloads: readonly ComponentPayload[],
   { plan, registry }: StepContext,
@@ -70,7 +80,7 @@ type KodataDifference = Omit<Parameters<typeof notIncluded>[0], 'place'>;
 const opaque = '.wh..wh..opq';
 
 /** What a data layer holds, against what the payloads ask for. */
-export function compareKodata(
+function compareKodata(
   layer: FileTree,
   folder: string,
   payloads: readonly ComponentPayload[],

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type SmallBuild, smallBuild, tree } from '../../../test/support/small-build.ts';
+import { type SmallBuild, smallBuild } from '../../../test/support/small-build.ts';
+import { tree } from '../../../test/support/small-product.ts';
 import { readImageFile } from './check-revision.ts';
 
 let build: SmallBuild;

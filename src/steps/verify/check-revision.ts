@@ -9,23 +9,42 @@ import type { Registry, StepContext } from '../step.ts';
 import type { FoundImage } from './check-images.ts';
 import { notIncluded } from './not-included.ts';
 
-/** What the files of an image say about the commit that it was built from. */
+/** What the files of images say about the commits that they were built from. */
 export interface Revisions {
   readonly failures: readonly Failure[];
-  /** Files that named the commit. */
-  readonly agreed: readonly string[];
+  /** `<image> <component>` → files that named the commit. */
+  readonly agreed: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Reads what each image's own build left behind (`verify.revision` of product.yaml). */
+export async function checkRevisions(
+  images: readonly FoundImage[],
+  context: StepContext,
+): Promise<Revisions> {
+  const failures: Failure[] = [];
+  const agreed = new Map<string, readonly string[]>();
+  for (const image of images) {
+    const step = context.plan.steps.find(({ id }) => id === `image/${image.name}`);
+    if (step?.kind !== 'image') throw new Error(`no step makes ${image.name}`);
+    for (const component of context.plan.product.images[image.name]?.of ?? []) {
+      const said = await checkRevision(step, image, component, context);
+      failures.push(...said.failures);
+      agreed.set(`${image.name} ${component}`, said.agreed);
+    }
+  }
+  return { failures, agreed };
 }
 
 /**
- * Reads what the image's own build left behind (`verify.revision` of product.yaml). Only where the Dockerfile
- * consumes the commit: of the others, an equal tree of another commit is rightly a hit.
+ * Only where the Dockerfile consumes the commit: of the other images, an equal tree of another commit is
+ * rightly a hit.
  */
-export async function checkRevision(
+async function checkRevision(
   step: StepOf<'image'>,
   image: FoundImage,
   component: ComponentName,
   { plan, registry }: StepContext,
-): Promise<Revisions> {
+): Promise<{ failures: Failure[]; agreed: string[] }> {
   const commit = plan.sources[component]?.commit;
   if (commit === undefined || step.args[commitArgument(component)] === undefined) {
     return { failures: [], agreed: [] };

@@ -2,6 +2,7 @@ import type { Failure } from '../../builds/failure.ts';
 import type { ComponentName } from '../../plan/names.ts';
 import type { Inclusion, Plan, Source } from '../../plan/plan.ts';
 import type { ComponentPayload } from '../assemble-kodata.ts';
+import type { CarriedModules } from './carried-modules.ts';
 import type { FoundImage } from './check-images.ts';
 import { notIncluded } from './not-included.ts';
 
@@ -13,11 +14,17 @@ export interface Evidence {
   readonly operators: readonly FoundImage[];
   /** `<image> <component>` → files of the image that name the commit. */
   readonly agreed: ReadonlyMap<string, readonly string[]>;
+  readonly modules: CarriedModules;
 }
 
 /** Every component at every place where the bundle reaches it, with how that was proven. */
 export function listInclusion(evidence: Evidence, plan: Plan): Inclusion[] {
-  return [...inImages(evidence, plan), ...inPayloads(evidence, plan), ...inManifests(plan)];
+  const included = [
+    ...inImages(evidence, plan),
+    ...inPayloads(evidence, plan),
+    ...inManifests(plan),
+  ];
+  return [...included, ...carriedElsewhere(included, evidence.modules, plan)];
 }
 
 function inImages({ images, payloads, agreed }: Evidence, plan: Plan): Inclusion[] {
@@ -63,6 +70,32 @@ function inManifests(plan: Plan): Inclusion[] {
   );
 }
 
+/** A requested component that an image of another one carries as a module: there it is not from the ref. */
+function carriedElsewhere(
+  included: readonly Inclusion[],
+  modules: CarriedModules,
+  plan: Plan,
+): Inclusion[] {
+  return modules
+    .filter(({ carried }) => plan.sources[carried]?.requested)
+    .flatMap(({ carried, carrier, as }) =>
+      included
+        .filter(({ component, place }) => component === carrier && place.startsWith('image/'))
+        .filter(
+          ({ place }) => !included.some((one) => one.component === carried && one.place === place),
+        )
+        .map(({ place }) => ({
+          ...row(
+            carried,
+            place,
+            `${carrier} carries it as ${as}, which the ref does not change.`,
+            plan,
+          ),
+          outcome: 'not-from-your-ref' as const,
+        })),
+    );
+}
+
 function row(component: ComponentName, place: string, proof: string, plan: Plan): Inclusion {
   const { commit, tree, requested } = plan.sources[component] as Source;
   return { component, place, commit, tree, requested, outcome: 'included', proof };
@@ -70,7 +103,8 @@ function row(component: ComponentName, place: string, proof: string, plan: Plan)
 
 /** A component that was asked for and that nothing in the bundle reaches. */
 export function notReached(inclusion: readonly Inclusion[], plan: Plan): Failure[] {
-  const reached = new Set(inclusion.map(({ component }) => component));
+  const included = inclusion.filter(({ outcome }) => outcome === 'included');
+  const reached = new Set(included.map(({ component }) => component));
   return (Object.entries(plan.sources) as [ComponentName, Source][])
     .filter(([component, { requested }]) => requested && !reached.has(component))
     .map(([component, { commit }]) =>

@@ -1,13 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { MemoryRegistry } from '../../../test/support/memory-registry.ts';
 import {
-  operator,
-  pipeline,
   type SmallBuild,
   type SmallBuildOptions,
   smallBuild,
-  tree,
 } from '../../../test/support/small-build.ts';
+import { operator, pipeline, tree } from '../../../test/support/small-product.ts';
 import { type Failure, FailureError } from '../../builds/failure.ts';
 import { type FileTree, textFile, withFiles } from '../../plan/file-tree.ts';
 import type { CommitSha, Digest, Key } from '../../plan/names.ts';
@@ -41,6 +39,16 @@ test('a build that holds what was asked for passes, and each component is listed
   expect(output.inclusion[0]).toMatchObject({
     ...{ outcome: 'included', commit: build.plan.sources[pipeline]?.commit },
     proof: expect.stringContaining('/kodata/HEAD in the image say so too'),
+  });
+});
+
+test('a place that carries a requested component as a module is listed as not from the ref', async () => {
+  const go = 'module github.com/tektoncd/operator\nrequire github.com/tektoncd/pipeline v1.2.0\n';
+  await start({ operatorFiles: tree({ 'go.mod': go }) });
+  const { inclusion } = await verify();
+  expect(inclusion.at(-1)).toMatchObject({
+    ...{ component: pipeline, place: 'image/operator', outcome: 'not-from-your-ref' },
+    proof: expect.stringContaining('Go module github.com/tektoncd/pipeline v1.2.0'),
   });
 });
 
