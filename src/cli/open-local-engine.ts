@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { removeStepFolder, startContained } from '../adapters/contained-process.ts';
+import { sweepStorage } from '../adapters/scratch-storage.ts';
 import { openSqliteStore } from '../adapters/sqlite-store.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
 import { secretVariables } from '../config/secret-variables.ts';
@@ -28,6 +29,7 @@ export async function openLocalEngine(
   const { configuration, work, notify, report } = options;
   const { state, limits } = configuration;
   await mkdir(state, { recursive: true, mode: 0o700 });
+  if (work !== 'none') await sweepStorage(state);
   const store = openSqliteStore(join(state, 'tributary.sqlite'));
   const variables = secretVariables(configuration);
   const engine = createLocalEngine({
@@ -43,7 +45,11 @@ export async function openLocalEngine(
       configuration: await writeConfiguration(configuration),
       stepMinutes: limits['step-minutes'],
     }),
-    removeFolder: removeStepFolder,
+    removeFolder: async (folder) => {
+      await removeStepFolder(folder);
+      // A step that was killed in the middle of a container build could not remove its storage.
+      await sweepStorage(state);
+    },
     now: () => new Date(),
   });
   const close = async () => {

@@ -1,0 +1,42 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { demoBuild } from '../../test/support/demo-build.ts';
+import { Configuration } from '../config/config.ts';
+import { openLocalEngine } from './open-local-engine.ts';
+
+let state: string;
+beforeEach(async () => {
+  state = await mkdtemp(join(tmpdir(), 'tributary-state-'));
+});
+afterEach(() => rm(state, { recursive: true, force: true }));
+
+test('runs the real step program, whose failure is that of the build', async () => {
+  // The URL of the product's repository leads to a port where nobody listens.
+  const urls = { 'https://github.com/': 'http://127.0.0.1:1/' };
+  const remotes = { demo: { push: '127.0.0.1:1/demo', insecure: true } };
+  const configuration = { ...Configuration.parse({ remotes, urls }), state, file: '' };
+  const report = () => {};
+  const { engine, close } = await openLocalEngine({
+    configuration,
+    work: 'own',
+    notify: () => {},
+    report,
+  });
+  const build = demoBuild();
+  await engine.submit(build);
+  for await (const _ of engine.events(build.tag, undefined, new AbortController().signal));
+  const status = await engine.get(build.tag);
+  expect(status?.failure).toMatchObject({
+    reason: 'git-unavailable',
+    step: 'prepare',
+    owner: 'infrastructure',
+  });
+  const log = await engine.log(build.tag, 'prepare', false, new AbortController().signal);
+  let text = '';
+  for await (const piece of log ?? []) text += piece;
+  expect(text).toContain(status?.failure?.detail);
+  await close();
+  expect((await readdir(join(state, 'tmp'), { recursive: true })).length).toBeLessThanOrEqual(1);
+}, 30_000);
