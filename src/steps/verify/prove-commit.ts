@@ -5,8 +5,13 @@ import type { TreeSha } from '../../plan/names.ts';
 import type { Source } from '../../plan/plan.ts';
 import type { Difference } from './not-included.ts';
 
-/** Metadata of a source artifact: the commit, and the git object that its name is the hash of. */
-export const SourceMetadata = z.looseObject({ commit: z.string(), commitObject: z.string() });
+/** What a source artifact says of itself, as far as it is a proof. */
+const SourceMetadata = z.looseObject({
+  /** The git object whose hash is the commit's name, in base64: a message need not be UTF-8. */
+  commitObject: z.string(),
+  /** Paths of submodules: they count in a tree's name, and their content is not in the artifact. */
+  submodules: z.array(z.string()).default([]),
+});
 
 type Found = Pick<Difference, 'what' | 'expected' | 'found'>;
 
@@ -25,18 +30,6 @@ export function proveCommit(
   const check = (what: string, expected: string, found: string) => {
     if (expected !== found) wrong.push({ what, expected, found });
   };
-  check(
-    'the files that were built are not those of the plan.',
-    `tree ${source.tree}`,
-    `tree ${tree}`,
-  );
-  if (!patched) {
-    check(
-      'no patch was applied, and yet it is not the tree of the commit.',
-      source.commitTree,
-      source.tree,
-    );
-  }
   const parsed = SourceMetadata.safeParse(metadata);
   if (!parsed.success) {
     check(
@@ -46,7 +39,14 @@ export function proveCommit(
     );
     return wrong;
   }
-  const commit = readCommit(parsed.data.commitObject, source.commit);
+  const { submodules, commitObject } = parsed.data;
+  if (submodules.length === 0) {
+    check('the files are not those of the plan.', `tree ${source.tree}`, `tree ${tree}`);
+  }
+  if (!patched) {
+    check('it is unpatched, and yet not the commit.', source.commitTree, source.tree);
+  }
+  const commit = parseCommit(Buffer.from(commitObject, 'base64'));
   check('the commit object is not that of the commit.', source.commit, commit.sha);
   check('the commit has another tree.', source.commitTree, commit.tree);
   checkDescent(source.from, commit, check);
@@ -56,7 +56,7 @@ export function proveCommit(
 /** Whether the commit is, or comes from, what the lock pins. */
 function checkDescent(
   from: PinnedSource,
-  { sha, parents }: Commit,
+  { sha, parents, message }: Commit,
   check: (what: string, expected: string, found: string) => void,
 ): void {
   const found = parents.join(' ') || 'no parent';
@@ -67,7 +67,10 @@ function checkDescent(
     if (sha === from.commit || sha === from.base.commit) return;
     check('the merge is not of base and head.', `${from.base.commit} ${from.commit}`, found);
   } else if (sha !== from.onto) {
-    check('a pick has one parent.', '1', String(parents.length));
+    // Where nothing is left to pick, it is what the product pins.
+    check('the pick is not on top of what the product pins.', from.onto, found);
+    const picked = `${from.mergeBase}..${from.commit}`;
+    if (!message.includes(picked)) check('the pick is of something else.', picked, message);
   }
 }
 
@@ -75,21 +78,19 @@ interface Commit {
   readonly sha: string;
   readonly tree: string;
   readonly parents: readonly string[];
-}
-
-/** A commit message need not be UTF-8, and JSON is: the encoding is the one that gives the commit's name. */
-function readCommit(text: string, expected: string): Commit {
-  const encodings = ['utf8', 'latin1', 'base64'] as const;
-  const candidates = encodings.map((encoding) => parseCommit(Buffer.from(text, encoding)));
-  return candidates.find(({ sha }) => sha === expected) ?? (candidates[0] as Commit);
+  /** Its first line. */
+  readonly message: string;
 }
 
 function parseCommit(bytes: Buffer): Commit {
   const sha = createHash('sha1').update(`commit ${bytes.length}\0`).update(bytes).digest('hex');
-  const [headers = ''] = bytes.toString('latin1').split('\n\n', 1);
+  const text = bytes.toString('latin1');
+  const end = text.indexOf('\n\n');
+  const headers = text.slice(0, end);
+  const [message = ''] = text.slice(end + 2).split('\n', 1);
   const values = (key: string) =>
     headers
       .split('\n')
       .flatMap((line) => (line.startsWith(`${key} `) ? line.slice(key.length + 1) : []));
-  return { sha, tree: values('tree')[0] ?? 'none', parents: values('parent') };
+  return { sha, tree: values('tree')[0] ?? 'none', parents: values('parent'), message };
 }

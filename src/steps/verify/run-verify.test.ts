@@ -195,7 +195,7 @@ test('a source whose files are not those of the plan fails', async () => {
 });
 
 test('a commit object that is not the commit fails', async () => {
-  await rewriteSource(undefined, { commitObject: 'tree 0\n\nmade up\n' });
+  await rewriteSource(undefined, { commitObject: Buffer.from('tree 0\n\nmade up\n').toString('base64') });
   expect((await failing())[0]?.about).toMatchObject({
     component: pipeline,
     expected: build.plan.sources[pipeline]?.commit,
