@@ -95,7 +95,7 @@ async function decide(
   { tag, builder, configuration }: PrepareContext,
 ): Promise<Plan> {
   const service = configuration.url?.replace(/\/+$/, '') ?? `http://${configuration.listen}`;
-  const { upstreamSources: text } = prepared;
+  const { upstreamSources: text, pinned: entries } = prepared;
   return assemblePlan({
     tag,
     lockDigest: lockDigest(lock),
@@ -106,7 +106,7 @@ async function decide(
     urls: byComponent(components, ({ url }) => url),
     patches: components.flatMap(({ patched }) => patched.reports),
     bases: pinned.bases,
-    upstreamSources: demand(updateSources(text, product, components, tag, service)),
+    upstreamSources: demand(updateSources(text, product, components, entries, tag, service)),
     images: imageFacts(product, prepared, components),
     payloads: await payloadFacts(product, components),
     tools: builder.tools,

@@ -1,7 +1,8 @@
 import type { Outcome } from '../../builds/failure.ts';
-import type { Tag } from '../../plan/names.ts';
+import type { ComponentName, Tag } from '../../plan/names.ts';
 import type { Product } from '../../product/product.ts';
 import { type SourceChange, updateUpstreamSources } from '../../product/update-upstream-sources.ts';
+import type { UpstreamSource } from '../../product/upstream-sources.ts';
 import type { PreparedComponent } from './prepare-component.ts';
 
 /** Branch of the exported repositories. */
@@ -27,15 +28,19 @@ export function updateSources(
   text: string,
   product: Product,
   components: readonly PreparedComponent[],
+  pinned: Readonly<Record<ComponentName, UpstreamSource>>,
   tag: Tag,
   service: string,
 ): Outcome<string> {
-  const changes = components.flatMap((component) => changeOf(component, tag, service) ?? []);
+  const changes = components.flatMap(
+    (component) => changeOf(component, pinned[component.component], tag, service) ?? [],
+  );
   return updateUpstreamSources(text, product, changes);
 }
 
 function changeOf(
   prepared: PreparedComponent,
+  entry: UpstreamSource | undefined,
   tag: Tag,
   service: string,
 ): SourceChange | undefined {
@@ -46,11 +51,13 @@ function changeOf(
     const url = `${service}/api/builds/${tag}/git/${exportedPath(component)}`;
     return { component, url, branch: exportedBranch, commit, comment: commentOf(prepared) };
   }
+  // The same repository keeps the spelling that the entry has.
+  const written = (url: string) => (url === entry?.repository.url ? entry.url : url);
   if (commit === from.commit)
-    return { component, url: from.url, branch: branchOf(from.ref), commit };
+    return { component, url: written(from.url), branch: branchOf(from.ref), commit };
   // The base holds the change already. What was picked onto is what the entry says.
   if (from.kind === 'merge')
-    return { component, url: from.baseUrl, branch: from.base.branch, commit };
+    return { component, url: written(from.baseUrl), branch: from.base.branch, commit };
   return undefined;
 }
 
