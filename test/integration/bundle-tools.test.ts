@@ -1,13 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CommandResult, run, startProcess } from '../../src/adapters/command.ts';
 import { createRegistry } from '../../src/adapters/registry.ts';
+import { demand } from '../../src/builds/failure.ts';
 import { Configuration } from '../../src/config/config.ts';
-import { textFile } from '../../src/plan/file-tree.ts';
+import { type FileTree, type TreeFile, textFile } from '../../src/plan/file-tree.ts';
+import { parseProduct } from '../../src/product/load-product.ts';
+import { assembleBundle } from '../../src/steps/bundle/assemble-bundle.ts';
 import { runBundle } from '../../src/steps/bundle/run-bundle.ts';
 import { readImageFiles } from '../../src/steps/image-files.ts';
 import { runIndex } from '../../src/steps/index/run-index.ts';
@@ -142,6 +145,39 @@ test('opm serves the catalog with the command of an index on an opm base', async
   expect(said).toContain('serving registry');
 }, 30_000);
 
+test("operator-sdk finds nothing wrong with the demo product's bundle, whose places are all filled", async () => {
+  const product = demand(
+    parseProduct(await readFile(join(demo, 'product.yaml'), 'utf8'), 'product.yaml'),
+  );
+  const digest = `sha256:${'d'.repeat(64)}`;
+  const images = Object.entries(product.images).map(
+    ([name, { csv }]) =>
+      [name, { csv, reference: `127.0.0.1:5000/demo/${name}@${digest}` }] as const,
+  );
+  const bundle = demand(
+    assembleBundle({
+      product: await readFolder(join(demo, 'productization', product.bundle.from)),
+      generated: null,
+      edits: {
+        package: product.bundle.package,
+        tag: build.plan.tag,
+        operatorVersion: '1.7.0-t72a32c',
+        images: Object.fromEntries(images),
+        external: product.external,
+      },
+      baseVersion: '1.7.0',
+      channels: ['latest'],
+    }),
+  );
+  await writeTree(bundle.files, join(folder, 'demo-bundle'));
+  const options = ['--select-optional', 'suite=operatorframework'];
+  const result = await call('operator-sdk', ['bundle', 'validate', './demo-bundle', ...options]);
+  expect(result.stderr).not.toMatch(/level=(warning|error)/);
+  expect(result).toMatchObject({ exitCode: 0 });
+  const texts = [...bundle.files.values()].map(({ content }) => content.toString()).join('');
+  expect(texts).not.toContain('registry.example.com/openshift-pipelines/');
+});
+
 test('a manifest that cannot be read is refused by name', async () => {
   const productFiles = tree({
     'bundle/manifests/.gitkeep': '',
@@ -160,6 +196,18 @@ test('a manifest that cannot be read is refused by name', async () => {
     failures: [{ reason: 'bad-bundle', detail: expect.stringContaining('manifests/zz.yaml') }],
   });
 });
+
+const demo = join(import.meta.dirname, '../../examples/demo');
+
+async function readFolder(path: string): Promise<FileTree> {
+  const files = new Map<string, TreeFile>();
+  for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = join(entry.parentPath, entry.name);
+    files.set(relative(path, file), textFile(await readFile(file)));
+  }
+  return files;
+}
 
 function image(id: 'bundle' | 'index'): string {
   const output = build.outputs[id];

@@ -80,7 +80,11 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
     const tree = gitTreeSha(files);
     const commitObject = `tree ${tree}\n${parents.map((sha) => `parent ${sha}\n`).join('')}author A <a@example.com> 0 +0000\ncommitter A <a@example.com> 0 +0000\n\nChange\n`;
     const commit = from.kind === 'merge' ? gitCommitSha(commitObject) : from.commit;
-    const { key } = await artifact('source', { commit, commitObject: Buffer.from(commitObject).toString('base64') }, files);
+    const { key } = await artifact(
+      'source',
+      { commit, commitObject: Buffer.from(commitObject).toString('base64') },
+      files,
+    );
     return {
       from,
       requested,

@@ -16,7 +16,10 @@ const pull = {
   base: { branch: 'main', commit: base, found: 'request' },
 } as const;
 
-function object(parents: readonly string[], message = `Pick ${base}..${head} onto ${base}`): string {
+function object(
+  parents: readonly string[],
+  message = `Pick ${base}..${head} onto ${base}`,
+): string {
   return `tree ${tree}\n${parents.map((sha) => `parent ${sha}\n`).join('')}author A <a@b> 0 +0000\n\n${message}\n`;
 }
 
@@ -48,9 +51,12 @@ const wrong = (
 ) => {
   const commit = nameOf(Buffer.from(text));
   const proven = source(from(commit), commit, built === tree ? {} : { tree: built });
-  return proveCommit(proven, { commit, commitObject: Buffer.from(text).toString('base64') }, built, patched).map(
-    ({ what }) => what,
-  );
+  return proveCommit(
+    proven,
+    { commit, commitObject: Buffer.from(text).toString('base64') },
+    built,
+    patched,
+  ).map(({ what }) => what);
 };
 
 const merge = (): PinnedSource => ({ kind: 'merge', commit: head, ...pull });
@@ -95,9 +101,7 @@ test.for<[string, (commit: CommitSha) => PinnedSource, readonly string[]]>([
 test('another tree is proven only where Tributary applied patches', () => {
   const patched = 'e'.repeat(40) as TreeSha;
   expect(wrong(itself, object([]), patched, true)).toEqual([]);
-  expect(wrong(itself, object([]), patched)).toEqual([
-    expect.stringContaining('unpatched'),
-  ]);
+  expect(wrong(itself, object([]), patched)).toEqual([expect.stringContaining('unpatched')]);
 });
 
 test('files of another tree than the plan says are told', () => {
@@ -124,7 +128,10 @@ test('a message that is no UTF-8 is proven', () => {
 test('the tree of a source with submodules is not in its files, and its commit is proven all the same', () => {
   const text = object([]);
   const commit = nameOf(Buffer.from(text));
-  const metadata = { commitObject: Buffer.from(text).toString('base64'), submodules: ['deps/tini'] };
+  const metadata = {
+    commitObject: Buffer.from(text).toString('base64'),
+    submodules: ['deps/tini'],
+  };
   expect(proveCommit(source(itself(commit), commit), metadata, base as never, false)).toEqual([]);
 });
 

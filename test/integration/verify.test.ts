@@ -1,20 +1,16 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { MemoryRegistry } from '../../../test/support/memory-registry.ts';
-import {
-  type SmallBuild,
-  type SmallBuildOptions,
-  smallBuild,
-} from '../../../test/support/small-build.ts';
-import { operator, pipeline, tree } from '../../../test/support/small-product.ts';
-import { type Failure, FailureError } from '../../builds/failure.ts';
-import { type FileTree, textFile, withFiles } from '../../plan/file-tree.ts';
-import type { CommitSha, Digest, Key } from '../../plan/names.ts';
-import type { Plan, StepOutput } from '../../plan/plan.ts';
-import { readArtifact, writeArtifact } from '../artifact.ts';
-import { runBundle } from '../bundle/run-bundle.ts';
-import { readImageFiles } from '../image-files.ts';
-import { runIndex } from '../index/run-index.ts';
-import { runVerify } from './run-verify.ts';
+import { type Failure, FailureError } from '../../src/builds/failure.ts';
+import { type FileTree, textFile, withFiles } from '../../src/plan/file-tree.ts';
+import type { CommitSha, Digest, Key } from '../../src/plan/names.ts';
+import type { Plan, StepOutput } from '../../src/plan/plan.ts';
+import { readArtifact, writeArtifact } from '../../src/steps/artifact.ts';
+import { runBundle } from '../../src/steps/bundle/run-bundle.ts';
+import { readImageFiles } from '../../src/steps/image-files.ts';
+import { runIndex } from '../../src/steps/index/run-index.ts';
+import { runVerify } from '../../src/steps/verify/run-verify.ts';
+import type { MemoryRegistry } from '../support/memory-registry.ts';
+import { type SmallBuild, type SmallBuildOptions, smallBuild } from '../support/small-build.ts';
+import { operator, pipeline, tree } from '../support/small-product.ts';
 
 let build: SmallBuild;
 const start = async (options?: SmallBuildOptions) => {
@@ -195,7 +191,9 @@ test('a source whose files are not those of the plan fails', async () => {
 });
 
 test('a commit object that is not the commit fails', async () => {
-  await rewriteSource(undefined, { commitObject: Buffer.from('tree 0\n\nmade up\n').toString('base64') });
+  await rewriteSource(undefined, {
+    commitObject: Buffer.from('tree 0\n\nmade up\n').toString('base64'),
+  });
   expect((await failing())[0]?.about).toMatchObject({
     component: pipeline,
     expected: build.plan.sources[pipeline]?.commit,
