@@ -86,7 +86,7 @@ async function mergeTrees(
  * `git merge-tree -z --name-only` prints, each closed by NUL: the tree, the files in conflict, an
  * empty field, and then for each message the number of paths, the paths, a type and the text.
  */
-export function parseConflicts(text: string): readonly Conflict[] {
+function parseConflicts(text: string): readonly Conflict[] {
   const fields = text.split('\0');
   const end = fields.indexOf('', 1);
   const how = new Map<string, string>();

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { type Failure, FailureError } from '../../builds/failure.ts';
-import { baseUses } from '../../plan/dockerfile.ts';
 import type { Tag } from '../../plan/names.ts';
 import { readArtifact, writeArtifact } from '../artifact.ts';
 import type { Registry } from '../step.ts';
@@ -72,14 +71,6 @@ async function pinBases(
   const [first, ...rest] = failures;
   if (first !== undefined) throw new FailureError(first, ...rest);
   return { ...known, ...Object.fromEntries(found) };
-}
-
-/** All base images of a Dockerfile, build arguments put in. */
-export function basesOf(
-  dockerfile: string,
-  args: Readonly<Record<string, string>>,
-): readonly string[] {
-  return baseUses(dockerfile, args).map(({ image }) => image);
 }
 
 /** A reference with a tag or digest; without either, `latest` is meant. */

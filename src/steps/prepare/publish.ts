@@ -10,7 +10,7 @@ import type { PrepareContext } from './prepare-context.ts';
 import { exportedBranch, exportedPath, isMadeHere } from './update-sources.ts';
 
 /** What a source artifact says of itself, so that others can prove the tree by the commit. */
-export interface SourceMetadata {
+interface SourceMetadata {
   /** Component, or name of the product. */
   readonly of: string;
   readonly commit: string;
