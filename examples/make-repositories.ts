@@ -1,108 +1,106 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { branchesOf, type History, histories, mirrored, pullRequests } from './demo/history.ts';
+import { type History, histories, mirrored } from './demo/history.ts';
+import { patchedBranches, pullRequests } from './demo/pull-requests.ts';
 import { BareRepository, type Signature } from './repositories/bare-repository.ts';
 import { type FileSet, readFileSet, redo, undo } from './repositories/file-set.ts';
 
 const demo = join(import.meta.dirname, 'demo');
+const author = { name: 'Upstream Author', email: 'author@example.com' };
 
 /**
  * Makes the demo's git repositories, bare, as `<folder>/<owner>/<repo>.git`: histories, branches, tags, forks and pull requests as
- * `demo/history.ts` tells them. Every commit has the same SHA on every machine. A folder that is there is made anew.
+ * `demo/history.ts` and `demo/pull-requests.ts` tell them. Every commit has the same SHA on every machine. A folder that is there is
+ * made anew.
  */
 export function makeRepositories(folder: string): void {
   const next = `${resolve(folder)}.next-${process.pid}`;
   rmSync(next, { recursive: true, force: true });
   const made = new Map<string, BareRepository>();
-  for (const history of histories) made.set(history.name, makeRepository(next, history, made));
+  for (const history of histories) {
+    const repository = new BareRepository(join(next, `${history.name}.git`));
+    if (history.forkOf === undefined) tell(repository, history, made);
+    else fetchAll(repository, join(next, `${history.forkOf}.git`), ['heads', 'tags']);
+    addBranches(repository, history.name);
+    addPullRequests(repository, history.name);
+    made.set(history.name, repository);
+  }
   for (const [alias, name] of Object.entries(mirrored)) {
-    mkdirSync(dirname(join(next, alias)), { recursive: true });
-    // A repository that has moved: both names lead to the same one.
-    new BareRepository(join(next, `${alias}.git`)).git([
-      'fetch',
-      '--quiet',
-      join(next, `${name}.git`),
-      '+refs/*:refs/*',
-    ]);
+    const repository = new BareRepository(join(next, `${alias}.git`));
+    fetchAll(repository, join(next, `${name}.git`), ['heads', 'tags', 'pull']);
   }
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(dirname(resolve(folder)), { recursive: true });
   renameSync(next, folder);
 }
 
-function makeRepository(
-  folder: string,
-  history: History,
+/** Writes main, with its tags, and the release branches. */
+function tell(
+  repository: BareRepository,
+  history: Extract<History, { folder: string }>,
   others: ReadonlyMap<string, BareRepository>,
-): BareRepository {
-  const repository = new BareRepository(join(folder, `${history.name}.git`));
-  const author = { name: 'Upstream Author', email: 'author@example.com' };
-  const at = (hour: number): Signature => ({
-    ...author,
-    date: new Date(Date.UTC(2026, 0, 5, 9 + hour)).toISOString(),
+): void {
+  const states = statesOf(history);
+  const main = repository.importCommits(
+    history.commits.map(({ subject }, index) => ({
+      files: pinCommits(states[index] ?? new Map(), others),
+      message: subject,
+      by: onDay(index),
+      ...(index === 0 ? {} : { parent: index - 1 }),
+    })),
+  );
+  const refs = new Map([['refs/heads/main', main.at(-1) ?? '']]);
+  history.commits.forEach(({ tag }, index) => {
+    if (tag !== undefined) refs.set(`refs/tags/${tag}`, main[index] ?? '');
   });
-  const pin = (files: FileSet): FileSet => pinCommits(files, others);
 
-  if (history.forkOf !== undefined) {
-    repository.git([
-      'fetch',
-      '--quiet',
-      join(folder, `${history.forkOf}.git`),
-      '+refs/heads/*:refs/heads/*',
-      '+refs/tags/*:refs/tags/*',
-    ]);
-  } else {
-    // The newest commit is the folder on disk; the earlier ones are what it was before each change.
-    let files = readFileSet(join(demo, history.folder));
-    const states = history.commits.toReversed().map((commit) => {
-      const state = files;
-      files = undo(files, commit);
-      return state;
-    });
-    const main = repository.importCommits(
-      states.toReversed().map((state, index) => ({
-        files: pin(state),
-        message: history.commits[index]?.subject ?? '',
-        by: at(24 * index),
-        ...(index === 0 ? {} : { parent: index - 1 }),
-      })),
+  for (const { branch, from, commit } of history.branches ?? []) {
+    const files = redo(
+      states[history.commits.findIndex(({ tag }) => tag === from)] ?? new Map(),
+      commit,
     );
-    const refs: Record<string, string> = { 'refs/heads/main': main.at(-1) ?? '' };
-    history.commits.forEach((commit, index) => {
-      if (commit.tag !== undefined) refs[`refs/tags/${commit.tag}`] = main[index] ?? '';
-    });
-    repository.setRefs(refs);
-    for (const { branch, from, commits } of history.branches ?? []) {
-      let tip = repository.resolve(from);
-      let state =
-        states.toReversed()[history.commits.findIndex(({ tag }) => tag === from)] ?? new Map();
-      commits.forEach((commit, index) => {
-        state = redo(state, commit);
-        tip =
-          repository.importCommits([
-            { files: pin(state), message: commit.subject, by: at(24 * 30 + index), parent: tip },
-          ])[0] ?? '';
-        if (commit.tag !== undefined) repository.setRefs({ [`refs/tags/${commit.tag}`]: tip });
-      });
-      repository.setRefs({ [`refs/heads/${branch}`]: tip });
-    }
+    const parent = refs.get(`refs/tags/${from}`) ?? '';
+    const [tip = ''] = repository.importCommits([
+      { files: pinCommits(files, others), message: commit.subject, by: onDay(30), parent },
+    ]);
+    refs.set(`refs/heads/${branch}`, tip);
+    if (commit.tag !== undefined) refs.set(`refs/tags/${commit.tag}`, tip);
   }
-  for (const { branch, from, patches } of branchesOf(history.name)) {
+  repository.setRefs(Object.fromEntries(refs));
+}
+
+/** The files of every commit, oldest first. The newest are on disk; the earlier ones are what they were before each change. */
+function statesOf(history: Extract<History, { folder: string }>): FileSet[] {
+  let files = readFileSet(join(demo, history.folder));
+  const states = history.commits.toReversed().map((commit) => {
+    const state = files;
+    files = undo(files, commit);
+    return state;
+  });
+  return states.toReversed();
+}
+
+function addBranches(repository: BareRepository, name: string): void {
+  for (const { branch, from, patches } of patchedBranches.filter(
+    (one) => one.repository === name,
+  )) {
     repository.setRefs({ [`refs/heads/${branch}`]: applyPatches(repository, from, patches) });
   }
-  for (const { number, from, base, patches } of pullRequests(history.name)) {
+}
+
+/** As on GitHub: `head` always, `merge` where it merges. */
+function addPullRequests(repository: BareRepository, name: string): void {
+  for (const { number, from, base, patches } of pullRequests.filter(
+    (one) => one.repository === name,
+  )) {
     const head = applyPatches(repository, from, patches);
-    const merge = repository.merge(repository.resolve(base), head, {
-      ...author,
-      date: '2026-03-01T00:00:00.000Z',
-    });
+    const merge = repository.merge(repository.resolve(base), head, onDay(60));
     repository.setRefs({
       [`refs/pull/${number}/head`]: head,
       ...(merge === undefined ? {} : { [`refs/pull/${number}/merge`]: merge }),
     });
   }
-  return repository;
 }
 
 function applyPatches(repository: BareRepository, from: string, folder: string): string {
@@ -122,11 +120,23 @@ function pinCommits(files: FileSet, others: ReadonlyMap<string, BareRepository>)
   if (file === undefined) return files;
   const content = file.content.replace(/<(\S+) (\S+)>/g, (_, name: string, ref: string) => {
     const repository = others.get(name);
-    if (repository === undefined)
-      throw new Error(`upstream_sources.yaml names ${name}, which is not made yet.`);
+    if (repository === undefined) throw new Error(`${name} is pinned, but not made yet.`);
     return repository.resolve(ref);
   });
   return new Map(files).set('upstream_sources.yaml', { ...file, content });
+}
+
+function fetchAll(repository: BareRepository, from: string, kinds: readonly string[]): void {
+  repository.git([
+    'fetch',
+    '--quiet',
+    from,
+    ...kinds.map((kind) => `+refs/${kind}/*:refs/${kind}/*`),
+  ]);
+}
+
+function onDay(day: number): Signature {
+  return { ...author, date: new Date(Date.UTC(2026, 0, 5 + day, 9)).toISOString() };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
@@ -136,6 +146,5 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     process.exitCode = 2;
   } else {
     makeRepositories(folder);
-    if (!existsSync(folder)) process.exitCode = 1;
   }
 }

@@ -14,23 +14,14 @@ export type History =
       readonly forkOf?: undefined;
       /** main, oldest first; each says what it changed. */
       readonly commits: readonly Commit[];
-      /** Branches that left main at a tag. */
+      /** Branches that left main at a tag, with a commit of their own. */
       readonly branches?: readonly {
         readonly branch: string;
         readonly from: string;
-        readonly commits: readonly Commit[];
+        readonly commit: Commit;
       }[];
     }
   | { readonly name: string; readonly forkOf: string };
-
-/** A branch made of patches. */
-interface Patched {
-  readonly from: string;
-  /** Folder of `*.patch` files. */
-  readonly patches: string;
-}
-
-const controllerGreeting = 'cmd/controller/greeting.go';
 
 /** Every repository of the demo, in the order in which they are made: the productization repository names commits of the others. */
 export const histories: readonly History[] = [
@@ -66,17 +57,15 @@ export const histories: readonly History[] = [
       {
         branch: 'release-v0.68.x',
         from: 'v0.68.0',
-        commits: [
-          {
-            subject: 'Greet with the name of the release',
-            tag: 'v0.68.1',
-            edits: {
-              [controllerGreeting]: [
-                ['Hello from the controller of', 'Hello from the 0.68 controller of'],
-              ],
-            },
+        commit: {
+          subject: 'Greet with the name of the release',
+          tag: 'v0.68.1',
+          edits: {
+            'cmd/controller/greeting.go': [
+              ['Hello from the controller of', 'Hello from the 0.68 controller of'],
+            ],
           },
-        ],
+        },
       },
     ],
   },
@@ -98,13 +87,11 @@ export const histories: readonly History[] = [
       {
         branch: 'release-v0.30.x',
         from: 'v0.30.0',
-        commits: [
-          {
-            subject: 'Release 0.30',
-            tag: 'v0.30.1',
-            edits: { 'README.md': [['(demo)', '(demo, 0.30)']] },
-          },
-        ],
+        commit: {
+          subject: 'Release 0.30',
+          tag: 'v0.30.1',
+          edits: { 'README.md': [['(demo)', '(demo, 0.30)']] },
+        },
       },
     ],
   },
@@ -129,13 +116,11 @@ export const histories: readonly History[] = [
       {
         branch: 'release-v0.40.x',
         from: 'v0.40.0',
-        commits: [
-          {
-            subject: 'Release 0.40',
-            tag: 'v0.40.1',
-            edits: { 'README.md': [['(demo)', '(demo, 0.40)']] },
-          },
-        ],
+        commit: {
+          subject: 'Release 0.40',
+          tag: 'v0.40.1',
+          edits: { 'README.md': [['(demo)', '(demo, 0.40)']] },
+        },
       },
     ],
   },
@@ -199,13 +184,11 @@ export const histories: readonly History[] = [
       {
         branch: 'release-v0.79.x',
         from: 'v0.79.0',
-        commits: [
-          {
-            subject: 'Release 0.79',
-            tag: 'v0.79.1',
-            edits: { 'README.md': [['(demo)', '(demo, 0.79)']] },
-          },
-        ],
+        commit: {
+          subject: 'Release 0.79',
+          tag: 'v0.79.1',
+          edits: { 'README.md': [['(demo)', '(demo, 0.79)']] },
+        },
       },
     ],
   },
@@ -251,39 +234,37 @@ export const histories: readonly History[] = [
       {
         branch: 'pipelines-1.6',
         from: '1.6.0',
-        commits: [
-          {
-            subject: 'Track the release branches of upstream',
-            edits: {
-              'upstream_sources.yaml': [
-                [
-                  "branch: main\n    commit: '<tektoncd/pipeline main~1>",
-                  "branch: release-v0.68.x\n    commit: '<tektoncd/pipeline release-v0.68.x>",
-                ],
-                [
-                  "branch: main\n    commit: '<tektoncd/triggers main>",
-                  "branch: release-v0.30.x\n    commit: '<tektoncd/triggers release-v0.30.x>",
-                ],
-                [
-                  'branch: main\n    commit: "<openshift-pipelines/pipelines-as-code main>',
-                  'branch: release-v0.40.x\n    commit: "<openshift-pipelines/pipelines-as-code release-v0.40.x>',
-                ],
-                [
-                  "branch: main\n    commit: '<tektoncd/operator main>",
-                  "branch: release-v0.79.x\n    commit: '<tektoncd/operator release-v0.79.x>",
-                ],
+        commit: {
+          subject: 'Track the release branches of upstream',
+          edits: {
+            'upstream_sources.yaml': [
+              [
+                "branch: main\n    commit: '<tektoncd/pipeline main~1>",
+                "branch: release-v0.68.x\n    commit: '<tektoncd/pipeline release-v0.68.x>",
               ],
-              'distgit/containers/openshift-pipelines-operator-bundle/metadata/annotations.yaml': [
-                ['latest,pipelines-1.6', 'pipelines-1.6'],
-                ['default.v1: latest', 'default.v1: pipelines-1.6'],
+              [
+                "branch: main\n    commit: '<tektoncd/triggers main>",
+                "branch: release-v0.30.x\n    commit: '<tektoncd/triggers release-v0.30.x>",
               ],
-              'distgit/containers/openshift-pipelines-operator-bundle/Dockerfile': [
-                ['latest,pipelines-1.6', 'pipelines-1.6'],
-                ['default.v1=latest', 'default.v1=pipelines-1.6'],
+              [
+                'branch: main\n    commit: "<openshift-pipelines/pipelines-as-code main>',
+                'branch: release-v0.40.x\n    commit: "<openshift-pipelines/pipelines-as-code release-v0.40.x>',
               ],
-            },
+              [
+                "branch: main\n    commit: '<tektoncd/operator main>",
+                "branch: release-v0.79.x\n    commit: '<tektoncd/operator release-v0.79.x>",
+              ],
+            ],
+            'distgit/containers/openshift-pipelines-operator-bundle/metadata/annotations.yaml': [
+              ['latest,pipelines-1.6', 'pipelines-1.6'],
+              ['default.v1: latest', 'default.v1: pipelines-1.6'],
+            ],
+            'distgit/containers/openshift-pipelines-operator-bundle/Dockerfile': [
+              ['latest,pipelines-1.6', 'pipelines-1.6'],
+              ['default.v1=latest', 'default.v1=pipelines-1.6'],
+            ],
           },
-        ],
+        },
       },
     ],
   },
@@ -293,68 +274,3 @@ export const histories: readonly History[] = [
 export const mirrored: Readonly<Record<string, string>> = {
   'tektoncd/pipelines-as-code': 'openshift-pipelines/pipelines-as-code',
 };
-
-/** Branches of forks, by repository. */
-export function branchesOf(repository: string): readonly (Patched & { readonly branch: string })[] {
-  return branches.filter((branch) => branch.repository === repository);
-}
-
-/** Pull requests by repository. `from` is where the author began, `base` the branch it is opened against. */
-export function pullRequests(repository: string): readonly PullRequest[] {
-  return pulls.filter((pull) => pull.repository === repository);
-}
-
-/** A pull request: its branch, and what it was opened against. */
-export interface PullRequest extends Patched {
-  readonly repository: string;
-  readonly number: number;
-  readonly base: string;
-  /** Whether it merges into its base as that stands now. */
-  readonly merges: boolean;
-}
-
-const branches: readonly (Patched & { readonly repository: string; readonly branch: string })[] = [
-  {
-    repository: 'vdemeester/tektoncd-pipeline',
-    branch: '4636-no-override-on-propagation',
-    from: 'v0.69.0',
-    patches: 'branches/tektoncd-pipeline-4636',
-  },
-  {
-    repository: 'vdemeester/tektoncd-operator',
-    branch: 'shiny',
-    from: 'v0.80.0',
-    patches: 'branches/tektoncd-operator-shiny',
-  },
-];
-
-const pull = (
-  repository: string,
-  number: number,
-  from: string,
-  base = 'main',
-  merges = true,
-): PullRequest => ({
-  repository,
-  number,
-  from,
-  base,
-  merges,
-  patches: `pull-requests/${repository.replace('/', '-')}-${number}`,
-});
-
-const pulls: readonly PullRequest[] = [
-  pull('tektoncd/pipeline', 4638, 'v0.69.0'),
-  pull('tektoncd/pipeline', 4701, 'v0.69.0', 'main', false),
-  pull('tektoncd/pipeline', 4702, 'v0.69.0'),
-  pull('tektoncd/pipeline', 4703, 'main~1'),
-  pull('tektoncd/pipeline', 4704, 'main~1'),
-  pull('tektoncd/pipeline', 4705, 'release-v0.68.x', 'release-v0.68.x'),
-  pull('tektoncd/pipeline', 4706, 'v0.69.0'),
-  pull('tektoncd/pipeline', 4707, 'main~1'),
-  pull('tektoncd/triggers', 1301, 'v0.31.0'),
-  pull('tektoncd/triggers', 1302, 'v0.31.0'),
-  pull('openshift-pipelines/pipelines-as-code', 25, 'v0.41.0'),
-  pull('tektoncd/operator', 1400, 'v0.80.0'),
-  pull('openshift-pipelines/productization', 7, '1.7.0'),
-];
