@@ -9,3 +9,4 @@ export type PlanAnswer = z.infer<typeof schema.PlanAnswer>;
 export type Components = z.infer<typeof schema.Components>;
 export type Install = z.infer<typeof schema.Install>;
 export type Readiness = z.infer<typeof schema.Readiness>;
+export type Diagnosis = z.infer<typeof schema.Diagnosis>;

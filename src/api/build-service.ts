@@ -19,10 +19,11 @@ export type ResolvedRequest = Omit<UnnamedBuild, 'requester'>;
 /** What a service is made of; main.ts chooses. Functions may throw FailureError. */
 export interface ServiceParts {
   readonly engine: Engine;
-  readonly product: Product;
+  /** Read when it is needed: looking at builds needs no product file. */
+  product(): Promise<Product>;
   readonly configuration: LoadedConfiguration;
   /** Where it is reached, without a slash at the end; undefined where it is not (a CLI by itself). */
-  readonly url: string | undefined;
+  url(): string | undefined;
   resolve(body: unknown): Promise<Outcome<ResolvedRequest>>;
   plan(request: ResolvedRequest, signal: AbortSignal): Promise<Outcome<Pick<PlanAnswer, 'operatorVersion' | 'patches' | 'steps'> & { readonly tag: Tag }>>;
   checks(): Promise<Readiness['checks']>;
@@ -30,10 +31,13 @@ export interface ServiceParts {
 
 /** Tirelessly the same: reads a tag, asks the engine, adds links. */
 export function createBuildService(parts: ServiceParts): Service {
-  const { engine, product, configuration, url } = parts;
+  const { engine, configuration } = parts;
 
-  const withLinks = (build: Build): LinkedBuild =>
-    url === undefined ? build : { ...build, links: renderLinks(url, build.tag, referencesOf(build)) };
+  const withLinks = (build: Build): LinkedBuild => {
+    const url = parts.url();
+    if (url === undefined) return build;
+    return { ...build, links: renderLinks(url, build.tag, referencesOf(build)) };
+  };
 
   const find = async (tag: string): Promise<Outcome<Build>> => {
     const parsed = parseTag(tag);
@@ -99,12 +103,12 @@ export function createBuildService(parts: ServiceParts): Service {
         if (!found.ok) return found;
         const build = found.value;
         if (build.state !== 'succeeded') return failed(notInstallable(build));
-        return ok(renderInstall(installable(build, product, configuration)));
+        return ok(renderInstall(installable(build, await parts.product(), configuration)));
       }),
 
     cancel: (tag) => attemptOutcome(() => change(tag, (known) => engine.cancel(known))),
     rerun: (tag, options) => attemptOutcome(() => change(tag, (known) => engine.rerun(known, options))),
-    components: async () => ok(listComponents(product, configuration)),
+    components: () => attempt(async () => listComponents(await parts.product(), configuration)),
 
     readiness: async () => {
       const checks = await parts.checks();

@@ -311,3 +311,20 @@ export const Readiness = z
     checks: list(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
   })
   .meta({ id: 'Readiness' });
+
+export const Rerun = z
+  .strictObject({ rebuild: z.boolean().optional().describe('Use nothing that was built before, but compare.') })
+  .optional()
+  .meta({ id: 'Rerun' });
+
+const check = z.object({
+  name: z.string(),
+  ok: z.boolean(),
+  detail: z.string(),
+  hint: z.string().nullable().describe('How to mend it; null where all is well.'),
+});
+
+export const Diagnosis = z
+  .object({ ok: z.boolean(), checks: list(check) })
+  .describe('What `tributary doctor --json` prints.')
+  .meta({ id: 'Diagnosis' });

@@ -23,7 +23,7 @@ export async function openService(
     configuration,
     ...(globals.product === undefined ? {} : { product: globals.product }),
     environment: io.environment,
-    work,
+    work: work ? 'own' : 'none',
   });
   return { service: local.service, kind: 'local', [Symbol.asyncDispose]: () => local.close() };
 }

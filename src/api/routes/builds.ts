@@ -1,10 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { RequestBody } from '../../request/request-body.ts';
 import { sendFailures, sendOutcome } from '../answer-errors.ts';
 import type { App, AppParts } from '../parts.ts';
 import { problems } from '../describe-api.ts';
-import { RequestBody, RerunBody } from '../request-body.ts';
-import { Build, BuildPage, BuildState, Submitted } from '../schema.ts';
+import { Build, BuildPage, BuildState, Rerun, Submitted } from '../schema.ts';
 
 /** `tag` in a path. */
 export const tagParams = z.object({ tag: z.string().describe('Tag of a build.') });
@@ -90,12 +90,12 @@ export function buildRoutes(app: App, { service }: AppParts): void {
         tags: ['builds'],
         summary: 'Run a finished build again',
         params: tagParams,
-        body: RerunBody,
+        body: Rerun,
         response: { 201: Build, ...problems(400, 403, 404, 409, 413, 415, 500) },
       },
     },
     async (request, reply) => {
-      const body = RerunBody.safeParse(request.body ?? {});
+      const body = Rerun.safeParse(request.body ?? {});
       if (!body.success) {
         return sendFailures(request, reply, [
           {

@@ -1,7 +1,7 @@
+import { RequestBody } from '../../request/request-body.ts';
 import type { App, AppParts } from '../parts.ts';
 import { sendOutcome } from '../answer-errors.ts';
 import { problems } from '../describe-api.ts';
-import { RequestBody } from '../request-body.ts';
 import { Components, PlanAnswer } from '../schema.ts';
 import { signalOf } from '../signal-of.ts';
 

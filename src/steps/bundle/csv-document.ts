@@ -22,9 +22,12 @@ export interface CsvContainer {
 /** A ClusterServiceVersion as a YAML document: what is not edited keeps its comments, order and quoting. */
 export class CsvDocument {
   readonly #document: Document;
+  readonly #indentSeq: boolean;
 
-  constructor(document: Document) {
+  /** `indentSeq`: whether the items of a list stand deeper than its key. */
+  constructor(document: Document, indentSeq: boolean) {
     this.#document = document;
+    this.#indentSeq = indentSeq;
   }
 
   get name(): string {
@@ -78,7 +81,7 @@ export class CsvDocument {
   }
 
   toString(): string {
-    return this.#document.toString({ lineWidth: 0 });
+    return this.#document.toString({ lineWidth: 0, indentSeq: this.#indentSeq });
   }
 }
 
@@ -93,7 +96,8 @@ export function parseCsv(text: string, file: string): Outcome<CsvDocument> {
     return failed(unreadable(file, error.message.split('\n')[0] ?? 'it is no YAML'));
   }
   if (!isMap(document.contents)) return failed(unreadable(file, 'it is no mapping'));
-  return ok(new CsvDocument(withoutAliases(document)));
+  const isFlush = /^( *)[A-Za-z]+:\n\1- /m.test(text);
+  return ok(new CsvDocument(withoutAliases(document), !isFlush));
 }
 
 function unreadable(file: string, why: string): Failure {

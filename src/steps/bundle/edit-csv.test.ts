@@ -78,6 +78,21 @@ test('keeps comments and order', () => {
   expect(Object.keys(parse(text).spec)).toEqual(Object.keys(parse(smallCsv).spec));
 });
 
+test('changes no line but those of its edits', () => {
+  const before = new Set(smallCsv.split('\n'));
+  const lines = edited()
+    .text.split('\n')
+    .filter((line) => !before.has(line));
+  const flow = /[[{]/;
+  expect(
+    lines.filter((line) => !flow.test(line)).map((line) => line.trim().split(/[: ]/)[0]),
+  ).toEqual([
+    ...['name', 'containerImage', 'createdAt', 'olm.skipRange', 'tributary.dev/tag'],
+    ...['displayName', 'version', 'replaces', 'image', 'value', 'value', 'image', 'value'],
+    ...['image', 'image'],
+  ]);
+});
+
 test('writes the same text for the same inputs, and its own text again', () => {
   expect(edited().text).toBe(edited().text);
   const again = edited({ base: edits.base }, edited().text).csv;

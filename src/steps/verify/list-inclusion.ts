@@ -39,7 +39,10 @@ function inImages({ images, payloads, agreed }: Evidence, plan: Plan): Inclusion
     const by = image.named ? 'The CSV names' : 'The payload names';
     return (plan.product.images[image.name]?.of ?? []).map((component) => {
       const files = agreed.get(`${image.name} ${component}`) ?? [];
-      const said = files.length === 0 ? '' : ` ${files.join(' and ')} in the image say so too.`;
+      const said =
+        files.length === 0
+          ? ''
+          : ` ${files.join(' and ')} in the image ${files.length === 1 ? 'says' : 'say'} so too.`;
       const proof = `${by} ${image.digest}, which is the image of the plan's key, built from the source tree that was read back.${said}`;
       return row(component, `image/${image.name}`, proof, plan);
     });

@@ -1,0 +1,91 @@
+import type { BuildEvent } from '../builds/event.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Tag } from '../plan/names.ts';
+import type { Metrics } from './parts.ts';
+
+/**
+ * The same engine, whose builds are measured: how long steps take, how builds end. Only what happens
+ * from `since` (RFC 3339) on is counted, as Prometheus expects of counters that begin at zero.
+ */
+export function observed(engine: Engine, metrics: Metrics, since: string, signal: AbortSignal): Engine {
+  const followed = new Set<Tag>();
+
+  const follow = async (tag: Tag) => {
+    if (followed.has(tag)) return;
+    followed.add(tag);
+    try {
+      const starts = new Map<string, { kind: string; at: string }>();
+      for await (const event of engine.events(tag, undefined, signal)) {
+        measure(event, starts, event.at >= since, metrics);
+      }
+    } finally {
+      followed.delete(tag);
+    }
+  };
+  /** Measuring must not disturb: what goes wrong in it goes wrong for the caller too, and is told there. */
+  const inBackground = (tag: Tag) => void follow(tag).catch(() => {});
+
+  const followOpen = async () => {
+    for (const state of ['queued', 'running'] as const) {
+      for (const { tag } of (await engine.list({ state, limit: 100 })).builds) inBackground(tag);
+    }
+  };
+  void followOpen().catch(() => {});
+
+  return {
+    ...engine,
+    async submit(build) {
+      const submission = await engine.submit(build);
+      if (submission.kind === 'created' || submission.kind === 'restarted') inBackground(build.tag);
+      return submission;
+    },
+    async rerun(tag, options) {
+      const outcome = await engine.rerun(tag, options);
+      if (outcome.ok) inBackground(tag);
+      return outcome;
+    },
+  };
+}
+
+function measure(
+  event: BuildEvent,
+  starts: Map<string, { kind: string; at: string }>,
+  counts: boolean,
+  metrics: Metrics,
+): void {
+  if (event.kind === 'step-started') {
+    starts.set(event.step, { kind: event.step.split('/', 1)[0] ?? '', at: event.at });
+    return;
+  }
+  if (!counts) return;
+  if (event.kind === 'step-finished' || event.kind === 'step-failed') {
+    const start = starts.get(event.step);
+    const outcome = event.kind === 'step-failed' ? 'failed' : wasReused(event) ? 'reused' : 'succeeded';
+    if (start === undefined) return;
+    metrics.steps.observe({ kind: start.kind, outcome }, (Date.parse(event.at) - Date.parse(start.at)) / 1000);
+    return;
+  }
+  if (event.kind === 'failed') metrics.finished.inc({ state: 'failed', reason: event.failures[0]?.reason ?? 'none' });
+  if (event.kind === 'succeeded' || event.kind === 'cancelled') {
+    metrics.finished.inc({ state: event.kind, reason: 'none' });
+  }
+}
+
+function wasReused({ output }: Extract<BuildEvent, { kind: 'step-finished' }>): boolean {
+  return output !== null && 'reused' in output && output.reused;
+}
+
+/** How many builds wait and run, for the gauge. */
+export async function countOpen(engine: Engine): Promise<Readonly<Record<'queued' | 'running', number>>> {
+  const count = async (state: 'queued' | 'running') => {
+    let builds = 0;
+    for (let after: string | null | undefined; after !== null; ) {
+      const page = await engine.list({ state, limit: 100, ...(after === undefined ? {} : { after }) });
+      builds += page.builds.length;
+      after = page.next;
+    }
+    return builds;
+  };
+  const [queued, running] = await Promise.all([count('queued'), count('running')]);
+  return { queued, running };
+}
