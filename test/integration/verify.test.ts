@@ -34,7 +34,7 @@ test('a build that holds what was asked for passes, and each component is listed
   ]);
   expect(output.inclusion[0]).toMatchObject({
     ...{ outcome: 'included', commit: build.plan.sources[pipeline]?.commit },
-    proof: expect.stringContaining('/kodata/HEAD in the image say so too'),
+    proof: expect.stringContaining('/kodata/HEAD in the image says so too'),
   });
 });
 
