@@ -28,11 +28,10 @@ export async function startGitServer(folder: string, port = 0): Promise<GitServe
     children.add(abort);
     response.once('close', () => {
       children.delete(abort);
-      abort.abort();
+      if (!response.writableFinished) abort.abort(); // The client has gone.
     });
     serve(root, request, response, abort.signal);
   });
-  server.keepAliveTimeout = 1000;
   await new Promise<void>((done, failed) => {
     server.once('error', failed);
     server.listen(port, '127.0.0.1', done);
@@ -82,7 +81,7 @@ function serve(
   const readHead = (chunk: Buffer): void => {
     head = Buffer.concat([head, chunk]);
     const end = head.indexOf('\r\n\r\n');
-    if (end < 0) return;
+    if (end < 0 || response.headersSent) return;
     backend.stdout.off('data', readHead);
     writeHead(response, head.subarray(0, end).toString('latin1'));
     response.write(head.subarray(end + 4));
