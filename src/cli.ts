@@ -1,12 +1,19 @@
 #!/usr/bin/env node
-import { argv, exit } from 'node:process';
-import { processIo } from './cli/process-io.ts';
+import { enableCompileCache } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { argv, env, exit } from 'node:process';
+
+// Compiled once, not at every start: halves the time before a step begins its work. Where the folder cannot be
+// written, Node goes on without it.
+enableCompileCache(join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'tributary', 'node'));
 
 // `tributary step` is started hundreds of times: it loads nothing of the other verbs.
 if (argv[2] === 'step') {
   const { step } = await import('./cli/step.ts');
   exit(await step(argv.slice(3)));
 }
+const { processIo } = await import('./cli/process-io.ts');
 const { runCli } = await import('./cli/program.ts');
 const { openService } = await import('./cli/open-service.ts');
 exit(await runCli(argv.slice(2), processIo, openService));
