@@ -5,7 +5,7 @@ import type { Configuration } from '../config/config.ts';
 import { readSecret } from '../config/load-config.ts';
 
 /** When a target is told. */
-export type Moment = 'started' | 'finished';
+type Moment = 'started' | 'finished';
 
 /** Tells configured targets of a build. It settles when all are told or given up on, and never rejects. */
 export type Notify = (build: Build, targets: readonly string[], moment: Moment) => Promise<void>;

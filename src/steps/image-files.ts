@@ -5,7 +5,7 @@ import type { Registry } from './step.ts';
 import { type TarLimits, unpackTree } from './tar-tree.ts';
 
 /** `host/path` of `host/path:tag` or `host/path@sha256:…`. */
-export function repositoryOf(reference: string): string {
+function repositoryOf(reference: string): string {
   return reference.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
 }
 

@@ -18,6 +18,7 @@ import type { Registry } from '../../src/steps/step.ts';
 import { writeTree } from '../../src/steps/write-tree.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { type SmallBuild, smallBuild } from '../support/small-build.ts';
+import { smallCsv } from '../support/small-csv.ts';
 import { tree } from '../support/small-product.ts';
 import { tool } from '../support/tools.ts';
 
@@ -38,12 +39,7 @@ beforeAll(async () => {
   });
   registry = await createRegistry(configuration, { folder });
   build = await smallBuild({ registry, remote });
-  const bundle = build.plan.steps.find(({ kind }) => kind === 'bundle');
-  const index = build.plan.steps.find(({ kind }) => kind === 'index');
-  if (bundle?.kind !== 'bundle' || index?.kind !== 'index')
-    throw new Error('no bundle in the plan');
-  build.outputs['bundle'] = await runBundle(bundle, build.context());
-  build.outputs['index'] = await runIndex(index, build.context());
+  await assemble(build);
 }, 60_000);
 
 afterAll(async () => {
@@ -63,14 +59,41 @@ test('operator-sdk finds nothing wrong with the bundle', async () => {
 });
 
 test('the catalog says of the bundle what opm says of it', async () => {
-  const migrate = '--migrate-level=bundle-object-to-csv-metadata';
-  const rendered = await call('opm', ['render', image('bundle'), '--use-http', migrate]);
-  expect(rendered.stderr).not.toContain('level=error');
-  const [theirs] = jsonDocuments(rendered.stdout.toString());
-  const files = await readImageFiles(registry, image('index'));
-  const text = files.get('configs/small/catalog.json')?.content.toString() ?? '';
-  const ours = jsonDocuments(text).find(({ schema }) => schema === 'olm.bundle');
-  expect(sorted(ours)).toEqual(sorted(theirs));
+  expect(await ourBundle(build)).toEqual(await theirBundle(build));
+});
+
+test('the catalog says what opm says of a bundle with everything that OLM knows', async () => {
+  const required = `
+    required:
+    - {name: others.example.com, kind: Other, version: v1, displayName: Other, description: Of others.}
+  apiservicedefinitions:
+    owned:
+    - {name: smalls.api.example.com, group: api.example.com, kind: Small, version: v1, deploymentName: small-operator, containerPort: 443}
+    required:
+    - {name: packages.apps.example.com, group: apps.example.com, kind: Package, version: v1}
+  nativeAPIs:
+  - {group: apps, version: v1, kind: Deployment}
+  install:`;
+  const properties = JSON.stringify([{ type: 'example.annotated', value: { b: 1, a: [true] } }]);
+  const rich = smallCsv
+    .replace('\n  install:', required)
+    .replace('  annotations:\n', `  annotations:\n    olm.properties: '${properties}'\n`);
+  const dependencies = `dependencies:
+- {type: olm.gvk, value: {group: g.example.com, kind: G, version: v1}}
+- {type: olm.package, value: {packageName: other, version: ">=1.0.0"}}
+- {type: olm.constraint, value: {failureMessage: no, package: {packageName: x, versionRange: ">1.0.0"}}}
+`;
+  const rest = 'properties:\n- {type: olm.maxOpenShiftVersion, value: "4.20"}\n';
+  await using everything = await smallBuild({
+    ...{ registry, remote: `${server.host}/rich` },
+    productFiles: tree({
+      'bundle/manifests/small.clusterserviceversion.yaml': rich,
+      'bundle/metadata/dependencies.yaml': dependencies,
+      'bundle/metadata/properties.yaml': rest,
+    }),
+  });
+  await assemble(everything);
+  expect(await ourBundle(everything)).toEqual(await theirBundle(everything));
 });
 
 test('opm finds nothing wrong with the catalog', async () => {
@@ -197,6 +220,28 @@ test('a manifest that cannot be read is refused by name', async () => {
   });
 });
 
+/** Runs the steps bundle and index. */
+async function assemble(on: SmallBuild): Promise<void> {
+  for (const step of on.plan.steps) {
+    if (step.kind === 'bundle') on.outputs[step.id] = await runBundle(step, on.context());
+    if (step.kind === 'index') on.outputs[step.id] = await runIndex(step, on.context());
+  }
+}
+
+async function ourBundle(of: SmallBuild): Promise<unknown> {
+  const files = await readImageFiles(registry, image('index', of));
+  const text = files.get('configs/small/catalog.json')?.content.toString() ?? '';
+  return sorted(jsonDocuments(text).find(({ schema }) => schema === 'olm.bundle'));
+}
+
+async function theirBundle(of: SmallBuild): Promise<unknown> {
+  const migrate = '--migrate-level=bundle-object-to-csv-metadata';
+  const rendered = await call('opm', ['render', image('bundle', of), '--use-http', migrate]);
+  expect(rendered.stderr).not.toContain('level=error');
+  expect(rendered.exitCode).toBe(0);
+  return sorted(jsonDocuments(rendered.stdout.toString())[0]);
+}
+
 const demo = join(import.meta.dirname, '../../examples/demo');
 
 async function readFolder(path: string): Promise<FileTree> {
@@ -209,8 +254,8 @@ async function readFolder(path: string): Promise<FileTree> {
   return files;
 }
 
-function image(id: 'bundle' | 'index'): string {
-  const output = build.outputs[id];
+function image(id: 'bundle' | 'index', of = build): string {
+  const output = of.outputs[id];
   if (output === undefined || !('image' in output)) throw new Error(`no ${id} was made`);
   return output.image;
 }

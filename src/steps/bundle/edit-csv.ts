@@ -32,7 +32,7 @@ export interface CsvEdits {
 }
 
 /** Annotation of the CSV that names the build. */
-export const tagAnnotation = 'tributary.dev/tag';
+const tagAnnotation = 'tributary.dev/tag';
 
 // A constant, not the clock: the same inputs give the same bytes.
 const createdAt = '2000-01-01T00:00:00Z';

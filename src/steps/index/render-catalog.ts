@@ -1,6 +1,6 @@
-import { parse } from 'yaml';
 import { type Failure, FailureError } from '../../builds/failure.ts';
 import { type FileTree, readText, subtree } from '../../plan/file-tree.ts';
+import { parseKubernetesYaml } from '../kubernetes-yaml.ts';
 import { asObject, asObjects, csvMetadata, type Json, type JsonObject } from './csv-metadata.ts';
 
 /** A bundle as its image holds it. */
@@ -64,7 +64,7 @@ export function renderCatalog(bundle: CatalogBundle, offered: CatalogPackage): J
 function readManifests(files: FileTree): JsonObject[] {
   return [...subtree(files, 'manifests')].map(([name, file]) => {
     try {
-      return asObject(parse(file.content.toString()));
+      return asObject(parseKubernetesYaml(file.content.toString()));
     } catch (error) {
       const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
       throw new FailureError(unreadable(`manifests/${name}: ${why}`));
@@ -136,7 +136,7 @@ function gvk({ group, kind, version }: JsonObject): JsonObject {
 /** `metadata/dependencies.yaml`, in the words of a catalog. */
 function dependencies(files: FileTree): Property[] {
   const text = readText(files, 'metadata/dependencies.yaml') ?? '';
-  return asObjects(asObject(parse(text))['dependencies']).map((item) => {
+  return asObjects(asObject(parseKubernetesYaml(text))['dependencies']).map((item) => {
     const value = asObject(item['value']);
     if (item['type'] === 'olm.gvk') return { type: 'olm.gvk.required', value: gvk(value) };
     if (item['type'] !== 'olm.package') return { type: String(item['type']), value };
@@ -150,7 +150,10 @@ function ownProperties(files: FileTree, csv: JsonObject): Property[] {
   const text = readText(files, 'metadata/properties.yaml') ?? '';
   const annotation = asObject(asObject(csv['metadata'])['annotations'])['olm.properties'];
   const annotated = typeof annotation === 'string' ? (JSON.parse(annotation) as unknown) : [];
-  const items = [...asObjects(asObject(parse(text))['properties']), ...asObjects(annotated)];
+  const items = [
+    ...asObjects(asObject(parseKubernetesYaml(text))['properties']),
+    ...asObjects(annotated),
+  ];
   return items
     .filter(({ type }) => type !== 'olm.package')
     .map(({ type, value }) => ({ type: String(type), value: value ?? null }));

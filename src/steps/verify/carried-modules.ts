@@ -2,7 +2,7 @@ import { type FileTree, readText } from '../../plan/file-tree.ts';
 import type { ComponentName } from '../../plan/names.ts';
 
 /** One component inside another, by something else than a ref of the request. */
-export interface CarriedModule {
+interface CarriedModule {
   readonly carried: ComponentName;
   readonly carrier: ComponentName;
   /** `Go module github.com/tektoncd/pipeline v1.2.0`. */

@@ -1,5 +1,5 @@
-import { parse } from 'yaml';
 import type { ProductImage } from '../../product/product.ts';
+import { parseKubernetesYaml } from '../kubernetes-yaml.ts';
 
 /** An image as the CSV of a finished bundle names it. */
 export interface CsvImage {
@@ -17,7 +17,7 @@ type Node = Readonly<Record<string, unknown>>;
  * is checked must not be checked by itself.
  */
 export function csvImages(text: string): CsvImage[] {
-  const spec = node(node(parse(text))['spec']);
+  const spec = node(node(parseKubernetesYaml(text))['spec']);
   const strategy = node(node(spec['install'])['spec']);
   const inDeployments = nodes(strategy['deployments']).flatMap((deployment) => {
     const pod = node(node(node(deployment['spec'])['template'])['spec']);
