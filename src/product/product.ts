@@ -88,10 +88,24 @@ const markers = z
 
 const payload = z.discriminatedUnion('render', [
   z
-    .strictObject({ render: z.literal('ko'), inputs: z.array(input).min(1), markers, into, keep })
+    .strictObject({
+      render: z
+        .literal('ko')
+        .describe('How the payload is made: `ko`, `kustomize`, `command` or `copy`.'),
+      inputs: z.array(input).min(1),
+      markers,
+      into,
+      keep,
+    })
     .describe("Walk the inputs in ko's order and replace `ko://` references."),
   z
-    .strictObject({ render: z.literal('kustomize'), path: innerPath, markers, into, keep })
+    .strictObject({
+      render: z.literal('kustomize'),
+      path: innerPath.describe('Folder with a kustomization.yaml.'),
+      markers,
+      into,
+      keep,
+    })
     .describe(
       '`kustomize build PATH`, then replace `ko://` references. No plugins, Helm or remote bases.',
     ),
@@ -154,9 +168,13 @@ const component = z.strictObject({
     .record(z.string(), z.string())
     .default({})
     .describe('Release → the upstream branch it tracks; default: the `branch` of its entry.'),
-  patches: patches.optional(),
-  payload: payload.optional(),
-  bundle: generatedBundle.optional(),
+  patches: patches.optional().describe('Downstream patches of this component.'),
+  payload: payload
+    .optional()
+    .describe('The manifests that it contributes to the operator; default: none.'),
+  bundle: generatedBundle
+    .optional()
+    .describe('How CSV, CRDs and RBAC are generated from its tree (the operator).'),
 });
 
 const csvPlace = z.strictObject({
@@ -171,7 +189,7 @@ const csvPlace = z.strictObject({
 
 const image = z.strictObject({
   context: innerPath.describe('Folder of the productization repository that holds the Dockerfile.'),
-  dockerfile: innerPath.default('Dockerfile'),
+  dockerfile: innerPath.default('Dockerfile').describe('Below the context folder.'),
   of: z.array(componentName).min(1).describe('Components whose sources it is built from.'),
   go: z.string().optional().describe('Go import path of its program: what `ko://` calls it.'),
   csv: z
