@@ -5,8 +5,8 @@
 #   base/runtime:1      busybox, users, a folder for certificates
 #   base/go-toolset:1   busybox, a Go toolchain, and its standard library compiled
 #
-# No outside registry is asked: busybox comes from Debian's busybox-static, Go from the machine. Nothing runs in a container, so that any
-# user can do it: an image is a few tar files and JSON. The same busybox and Go give the same bytes. Needs busybox, go, skopeo, tar, gzip.
+# No outside registry is asked: busybox comes from Debian's busybox-static, Go from the machine. Nothing needs root or a container, so
+# that any user can do it: an image is a few tar files and JSON. The same busybox and Go give the same bytes. Needs busybox, go, skopeo, tar, gzip.
 set -euo pipefail
 umask 022
 export LC_ALL=C
@@ -16,6 +16,12 @@ goroot=${2:-$(go env GOROOT)}
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 blobs=
+
+# The environment of a container of go-toolset.
+go_environment=(
+  PATH=/usr/local/go/bin:/bin HOME=/root GOROOT=/usr/local/go GOPATH=/go GOCACHE=/var/cache/go-build
+  GOTOOLCHAIN=local GOPROXY=off CGO_ENABLED=0 "GOFLAGS=-trimpath -mod=mod -buildvcs=false"
+)
 
 main() {
   local missing=()
@@ -49,7 +55,8 @@ make_go_toolset() {
   busybox_layer
   local root=$work/go-root
   local go=$root/usr/local/go
-  mkdir -p "$go"/{bin,pkg} "$root/var/cache/go-build" "$root/go"
+  mkdir -p "$go"/{bin,pkg} "$root/var/cache/go-build" "$root/go" "$root/root/.config/go/telemetry"
+  echo off >"$root/root/.config/go/telemetry/mode"
   cp "$goroot/VERSION" "$goroot/go.env" "$go/"
   cp "$goroot/bin/go" "$go/bin/"
   mkdir -p "$go/pkg/tool/linux_$(go env GOARCH)"
@@ -58,17 +65,16 @@ make_go_toolset() {
   tar -C "$goroot" --exclude=testdata --exclude='*_test.go' --exclude=src/cmd -cf - src | tar -C "$go" -xf -
   warm_cache "$root"
   layer "$root"
-  push_image '"WorkingDir":"/","Env":["PATH=/usr/local/go/bin:/bin","GOROOT=/usr/local/go","GOPATH=/go","GOCACHE=/var/cache/go-build","GOTOOLCHAIN=local","GOPROXY=off","GOFLAGS=-trimpath -mod=mod -buildvcs=false","CGO_ENABLED=0","HOME=/tmp"]'
+  push_image "\"WorkingDir\":\"/\",\"Env\":[$(printf '"%s"\n' "${go_environment[@]}" | paste -sd,)]"
 }
 
-# Compiles what small servers need of the standard library: with -trimpath, the results do not depend on where it happens.
+# Compiles what small servers need of the standard library, at the very paths that a container sees: Go's cache knows paths.
 warm_cache() {
-  local root=$1 cache=$1/var/cache/go-build
-  mkdir "$work/warm"
-  (
-    cd "$work/warm"
-    printf 'module warm\n\ngo 1.22\n' >go.mod
-    cat >main.go <<'EOF'
+  local root=$1
+  mkdir -p "$root"/{dev,tmp/warm}
+  touch "$root/dev/null"
+  printf 'module warm\n\ngo 1.22\n' >"$root/tmp/warm/go.mod"
+  cat >"$root/tmp/warm/main.go" <<'EOF'
 package main
 
 import (
@@ -96,12 +102,15 @@ import (
 
 func main() {}
 EOF
-    env -i PATH="$root/usr/local/go/bin:$PATH" HOME="$work" GOROOT="$root/usr/local/go" GOCACHE="$cache" GOTOOLCHAIN=local GOPROXY=off \
-      CGO_ENABLED=0 GOFLAGS='-trimpath -mod=mod -buildvcs=false' go build -ldflags='-s -w' -o /dev/null .
-  )
+  local namespaces=(--mount)
+  [ "$(id -u)" = 0 ] || namespaces+=(--user --map-root-user)
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  unshare "${namespaces[@]}" sh -c 'mount --bind /dev/null "$1/dev/null" && shift && exec env -i "$@"' sh "$root" "${go_environment[@]}" \
+    "$(command -v chroot)" "$root" /usr/local/go/bin/go -C /tmp/warm build -ldflags='-s -w' -o /tmp/warm/warm .
+  rm -rf "$root"/{dev,tmp}
   # An entry ends with the time of its making: one constant for all.
-  find "$cache" -name '*-a' -exec sed -i -E 's/[0-9]+$/1767225600000000000/' {} +
-  rm -f "$cache/trim.txt"
+  find "$root/var/cache/go-build" -name '*-a' -exec sed -i -E 's/[0-9]+$/1767225600000000000/' {} +
+  rm -f "$root/var/cache/go-build/trim.txt"
 }
 
 busybox_layer() {
