@@ -138,6 +138,7 @@ test('pipelines-as-code prints its payload, with busybox alone', () => {
 
 test.for(['pipeline', 'triggers', 'pipelines-as-code', 'operator'])(
   'go vet and go test pass for %s',
+  { timeout: 120_000 },
   (name) => {
     const options = {
       cwd: join(demo, 'upstream', name),
@@ -147,7 +148,6 @@ test.for(['pipeline', 'triggers', 'pipelines-as-code', 'operator'])(
     execFileSync('go', ['vet', './...'], options);
     expect(execFileSync('go', ['test', './...'], options)).toMatch(/^ok/m);
   },
-  120_000,
 );
 
 function copy(component: string, name: string): string {

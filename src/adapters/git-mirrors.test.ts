@@ -19,7 +19,11 @@ async function world(): Promise<{ folder: string; upstream: TestRepository; mirr
   const folder = await temporaryFolder();
   onTestFinished(() => folder[Symbol.asyncDispose]());
   const upstream = await createRepository(join(folder.path, 'upstream'));
-  const mirror = await createMirrors(git, join(folder.path, 'mirrors')).mirror(upstream.url);
+  const mirror = await createMirrors(
+    git,
+    join(folder.path, 'mirrors'),
+    join(folder.path, 'wholes'),
+  ).mirror(upstream.url);
   return { folder: folder.path, upstream, mirror };
 }
 
@@ -44,7 +48,9 @@ test('a change merges into its base, the same commit on every machine', async ()
   expect(readText(files, 'f')).toBe(lines('b changed', 'g changed'));
   expect(gitTreeSha(files)).toBe(merged.tree);
 
-  const elsewhere = await createMirrors(git, join(folder, 'other')).mirror(upstream.url);
+  const elsewhere = await createMirrors(git, join(folder, 'other'), join(folder, 'wholes')).mirror(
+    upstream.url,
+  );
   await elsewhere.fetch(upstream.url, [base, head]);
   expect(await elsewhere.merge(base, head)).toEqual(merged);
 });
@@ -151,7 +157,11 @@ test('fetches of one mirror at once do not disturb each other', async () => {
   const texts = await Promise.all(
     commits.map(async (commit) => {
       // Mirrors of one folder opened twice stand for two processes.
-      const mirror = await createMirrors(git, join(folder, 'mirrors')).mirror(upstream.url);
+      const mirror = await createMirrors(
+        git,
+        join(folder, 'mirrors'),
+        join(folder, 'wholes'),
+      ).mirror(upstream.url);
       await mirror.fetch(upstream.url, [commit]);
       return readText((await mirror.files(commit)).files, 'f');
     }),
@@ -246,22 +256,28 @@ test('the merge that brought a commit into a branch is found', async () => {
   expect(await mirror.countAhead(tip, head)).toBe(3);
 });
 
-test('an exported commit can be cloned, without its history', async () => {
+test('an exported merge can be fetched as any branch can, with its history', async () => {
   const { folder, upstream, mirror } = await world();
-  await upstream.commit('one', { f: '1\n' });
-  const head = await upstream.commit('two', { f: '2\n', 'deep/g': 'x\n' });
-  await mirror.fetch(upstream.url, [head]);
-  await mirror.files(head);
+  const start = await upstream.commit('one', { f: '1\n' });
+  await upstream.git('checkout', '--quiet', '-b', 'change');
+  const head = await upstream.commit('change', { 'deep/g': 'x\n' });
+  await upstream.checkout('main');
+  const base = await upstream.commit('main', { f: '2\n' });
+  await mirror.fetch(upstream.url, [base, head]);
+  const merged = await mirror.merge(base, head);
+  if (merged.kind !== 'combined') throw new Error(merged.kind);
   const target = join(folder, 'export', 'owner', 'repo.git');
-  await mirror.export(head, target, 'tributary');
-  await mirror.export(head, target, 'tributary');
-  await git(['clone', '--quiet', '--branch=tributary', `file://${target}`, join(folder, 'clone')]);
-  expect(await readFile(join(folder, 'clone', 'deep', 'g'), 'utf8')).toBe('x\n');
-  expect(
-    (await git(['rev-list', 'HEAD'], { repository: join(folder, 'clone', '.git') })).stdout
-      .toString()
-      .trim(),
-  ).toBe(head);
+  await mirror.export(merged.commit, target, 'tributary');
+  await mirror.export(merged.commit, target, 'tributary');
+  const clone = join(folder, 'clone');
+  await git(['init', '--quiet', '--bare', clone]);
+  await git(['fetch', '--quiet', `file://${target}`, '+tributary:refs/remotes/origin/tributary'], {
+    repository: clone,
+  });
+  const fetched = await git(['rev-list', 'origin/tributary'], { repository: clone });
+  expect(fetched.stdout.toString().trim().split('\n').toSorted()).toEqual(
+    [merged.commit, base, head, start].toSorted(),
+  );
   await git(['fsck', '--full'], { repository: target });
 });
 

@@ -11,14 +11,17 @@ import { applyPatch } from './git-patch.ts';
 import { GitStore } from './git-store.ts';
 import { fetchTags, nearestVersion } from './git-versions.ts';
 
-/** Keeps mirrors in `folder`, one for each repository; forks are fetched into the mirror of what they forked. */
-export function createMirrors(git: Git, folder: string): Mirrors {
+/**
+ * Keeps mirrors in `folder`, one for each repository; forks are fetched into the mirror of what they forked.
+ * `wholes`: where the whole histories behind exported commits are kept.
+ */
+export function createMirrors(git: Git, folder: string, wholes: string): Mirrors {
   const opened = new Map<string, Promise<Mirror>>();
   return {
     mirror(repository) {
       const known = opened.get(repository);
       if (known !== undefined) return known;
-      const opening = openMirror(git, folder, repository);
+      const opening = openMirror(git, { folder, wholes }, repository);
       opened.set(repository, opening);
       opening.catch(() => opened.delete(repository));
       return opening;
@@ -26,7 +29,11 @@ export function createMirrors(git: Git, folder: string): Mirrors {
   };
 }
 
-async function openMirror(git: Git, folder: string, url: string): Promise<Mirror> {
+async function openMirror(
+  git: Git,
+  { folder, wholes }: { readonly folder: string; readonly wholes: string },
+  url: string,
+): Promise<Mirror> {
   const path = join(folder, mirrorName(url));
   await createRepository(git, folder, path);
   const store = new GitStore(git, path);
@@ -47,7 +54,8 @@ async function openMirror(git: Git, folder: string, url: string): Promise<Mirror
     commitObject: async (commit) => (await store.run(['cat-file', 'commit', commit])).stdout,
     fetchTags: () => fetchTags(store, url),
     nearestVersion: (commit) => nearestVersion(store, commit),
-    export: (commit, target, branch) => exportCommit(store, commit, target, branch),
+    export: (commit, target, branch) =>
+      exportCommit(store, commit, { whole: join(wholes, basename(path)), folder: target, branch }),
   };
 }
 

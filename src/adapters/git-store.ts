@@ -42,6 +42,11 @@ export class GitStore {
     if (url !== undefined && !this.#origins.has(ancestor)) this.#origins.set(ancestor, url);
   }
 
+  /** Where a commit that was asked for comes from. */
+  originOf(commit: CommitSha): string | undefined {
+    return this.#origins.get(commit);
+  }
+
   /** Any refs, by refspec, with all their ancestors, without trees. */
   async fetchRefs(url: string, refspecs: readonly string[]): Promise<void> {
     await this.locked(() => this.#fetch(url, ['--filter=tree:0'], refspecs));

@@ -34,7 +34,11 @@ export async function openGit(
   );
   return {
     servers: createGitServers(git),
-    mirrors: createMirrors(git, join(configuration.state, 'mirrors')),
+    mirrors: createMirrors(
+      git,
+      join(configuration.state, 'mirrors'),
+      join(configuration.state, 'git', 'whole'),
+    ),
     forges: new Map(forges),
   };
 }

@@ -71,7 +71,7 @@ export interface Mirror {
   fetchTags(): Promise<void>;
   /** The nearest semver tag without its `v`, or undefined. */
   nearestVersion(commit: CommitSha): Promise<string | undefined>;
-  /** A new bare repository in `folder` that serves this commit alone, as branch `branch`. */
+  /** A new bare repository in `folder` that serves this commit, made here, with its history, as branch `branch`. */
   export(commit: CommitSha, folder: string, branch: string): Promise<void>;
 }
 

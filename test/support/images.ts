@@ -20,7 +20,7 @@ export function digestIn(reference: string): string | undefined {
   }
 }
 
-/** All files of an image by path, upper layers last, with skopeo and tar: white-outs are kept as files. */
+/** All files of an image by path, as a container sees them, with skopeo and tar. Of white-outs, only whole folders are heeded. */
 export function filesOf(reference: string): Map<string, Buffer> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-image-'));
   try {
@@ -45,6 +45,12 @@ export function filesOf(reference: string): Map<string, Buffer> {
         '-C',
         root,
       ]);
+      const hidden = readdirSync(root, { recursive: true, withFileTypes: true })
+        .filter(({ name }) => name === '.wh..wh..opq')
+        .map(({ parentPath }) => `${parentPath.slice(root.length + 1)}/`);
+      for (const path of [...files.keys()]) {
+        if (hidden.some((lower) => path.startsWith(lower))) files.delete(path);
+      }
       const entries = readdirSync(root, { recursive: true, withFileTypes: true });
       for (const entry of entries.filter((one) => one.isFile())) {
         const path = join(entry.parentPath, entry.name);
