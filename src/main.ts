@@ -1,4 +1,4 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
@@ -19,6 +19,8 @@ import { isLoopback } from './config/parse-config.ts';
 import { type LoadedConfiguration, loadConfiguration } from './config/load-config.ts';
 import { findProductFile, readProduct } from './config/read-product.ts';
 import type { Engine } from './engine/engine.ts';
+import { registerOwner } from './engine/local/owner.ts';
+import { temporaryFolder } from './engine/local/state-folder.ts';
 import { tagFor } from './plan/tag.ts';
 import type { Product } from './product/product.ts';
 import { checkRequest } from './request/check-request.ts';
@@ -52,16 +54,18 @@ export async function openLocalService(options: LocalServiceOptions): Promise<{ 
   const local = await openLocalEngine({ configuration, work, notify, report });
   const engine = observe(local.engine);
   const product = once(() => findProduct(options));
+  const scratch = await makeScratchFolder(configuration.state);
   const service = createBuildService({
     engine,
     product,
     configuration,
     url: () => url,
-    ...(await requestParts(configuration, product, environment, ending.signal)),
+    ...requestParts({ configuration, product, environment, scratch: scratch.folder, signal: ending.signal }),
   });
   const close = async () => {
     ending.abort();
     await local.close();
+    await scratch.remove();
   };
   return { service, engine, close };
 }
@@ -119,18 +123,40 @@ export async function startService(options: ServiceOptions): Promise<{ readonly 
   }
 }
 
+/** A folder for small files while this process lives; it has a name that the next engine's sweep knows. */
+async function makeScratchFolder(state: string): Promise<{ readonly folder: string; remove(): Promise<void> }> {
+  const owner = registerOwner();
+  const folder = temporaryFolder(state, owner.id);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const remove = async () => {
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    owner.release();
+  };
+  return { folder, remove };
+}
+
+interface RequestPartsOptions {
+  readonly configuration: LoadedConfiguration;
+  product(): Promise<Product>;
+  readonly environment: Environment;
+  /** For small files. */
+  readonly scratch: string;
+  readonly signal: AbortSignal;
+}
+
 /** The parts that read a request: git, the registry, the builder's version. */
-async function requestParts(
-  configuration: LoadedConfiguration,
-  product: () => Promise<Product>,
-  environment: Environment,
-  signal: AbortSignal,
-): Promise<Pick<ServiceParts, 'resolve' | 'plan' | 'checks'>> {
+function requestParts({
+  configuration,
+  product,
+  environment,
+  scratch,
+  signal,
+}: RequestPartsOptions): Pick<ServiceParts, 'resolve' | 'plan' | 'checks'> {
   const tools = once(async () => {
     const git = await openGit(configuration, environment, { signal });
     return { ...git, servers: shared(git.servers, Date.now) };
   });
-  const registry = () => createRegistry(configuration, { folder: join(configuration.state, 'tmp') });
+  const registry = once(() => createRegistry(configuration, { folder: scratch, signal }));
   // Planning fetches and merges: two at once leave the machine to the builds.
   const planning = pLimit(2);
 
@@ -150,7 +176,7 @@ async function requestParts(
   const plan: ServiceParts['plan'] = (request, stop) =>
     planning(() =>
       attempt(async () => {
-        const workdir = await mkdtemp(join(configuration.state, 'tmp', 'plan-'));
+        const workdir = await mkdtemp(join(scratch, 'plan-'));
         try {
           const reach = await registry();
           const tag = tagFor(request.lock.name, request.lockDigest);
@@ -174,14 +200,16 @@ async function requestParts(
       }),
     );
 
-  const checks: ServiceParts['checks'] = async () => {
-    const remotes = Object.entries(configuration.remotes).map(async ([name, { push }]) => {
-      const outcome = await attempt(async () => (await registry()).manifest(`${push}/tributary:none`));
-      return { name: `registry ${name}`, ok: outcome.ok, detail: outcome.ok ? `${push} answers` : outcome.failures[0].detail };
-    });
-    const draining = signal.aborted;
-    return [{ name: 'service', ok: !draining, detail: draining ? 'ending' : 'takes requests' }, ...(await Promise.all(remotes))];
-  };
+  // A probe shall hear at once what does not answer: the one after it will try again.
+  const probe = once(() => createRegistry(configuration, { folder: scratch, signal, retryDelay: 50 }));
+  const checks = forSeconds(2, () =>
+    Promise.all(
+      Object.entries(configuration.remotes).map(async ([name, { push }]) => {
+        const outcome = await attempt(async () => (await probe()).manifest(`${push}/tributary:none`));
+        return { name: `registry ${name}`, ok: outcome.ok, detail: outcome.ok ? `${push} answers` : outcome.failures[0].detail };
+      }),
+    ),
+  );
 
   return { resolve, plan, checks };
 }
@@ -249,5 +277,15 @@ function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
       throw error;
     });
     return made;
+  };
+}
+
+/** `ask`, at most once in so many seconds: whoever asks in between gets the same answer. */
+function forSeconds<Value>(seconds: number, ask: () => Promise<Value>): () => Promise<Value> {
+  let last: { readonly answer: Promise<Value>; readonly until: number } | undefined;
+  return () => {
+    const now = Date.now();
+    if (last === undefined || now >= last.until) last = { answer: ask(), until: now + seconds * 1000 };
+    return last.answer;
   };
 }

@@ -27,8 +27,8 @@ export function healthRoutes(app: App, { service, metrics, closing }: AppParts):
     },
     async (_request, reply) => {
       const readiness = await service.readiness();
-      const draining = { name: 'draining', ok: !closing.aborted, detail: closing.aborted ? 'the service is ending' : 'taking requests' };
-      const answer = { ready: readiness.ready && draining.ok, checks: [...readiness.checks, draining] };
+      const serving = { name: 'service', ok: !closing.aborted, detail: closing.aborted ? 'is ending' : 'takes requests' };
+      const answer = { ready: readiness.ready && serving.ok, checks: [serving, ...readiness.checks] };
       return reply.code(answer.ready ? 200 : 503).send(answer);
     },
   );
