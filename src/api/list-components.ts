@@ -15,6 +15,7 @@ export function listComponents(product: Product, configuration: Configuration): 
     })),
     components: Object.entries(product.components).map(([name, component]) => ({
       name,
+      ...(component.repository === undefined ? {} : { repository: component.repository }),
       aliases: component.aliases,
       images: imagesOf(name as ComponentName, product),
       payload: component.payload !== undefined,

@@ -280,6 +280,7 @@ export const Components = z
     components: list(
       z.object({
         name: z.string(),
+        repository: z.string().exactOptional().describe('Git URL, where the product file says it.'),
         aliases: list(z.string()),
         images: list(z.string()).describe('Images made of it.'),
         payload: z.boolean().describe('Whether it contributes manifests to the operator.'),

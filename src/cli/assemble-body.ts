@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { Service } from '../api/service.ts';
+import type { Components } from '../api/answers.ts';
 import { demand, FailureError } from '../builds/failure.ts';
+import type { KnownComponents } from '../request/check-request.ts';
+import { matchComponent } from '../request/match-component.ts';
 import type { CliContext } from './cli-io.ts';
-import { componentOfRef } from './component-of-ref.ts';
 
 /** Flags of `build` and `plan`; they are the request's fields. */
 export interface RequestFlags {
@@ -47,12 +49,12 @@ export async function assembleBody(
 }
 
 async function nameComponents(service: Service, refs: readonly string[], flags: RequestFlags) {
-  const { components } = demand(await service.components());
+  const known = knownComponents(demand(await service.components()));
   const as = byComponent(flags.as ?? [], '--as');
   const base = byComponent(flags.base ?? [], '--base');
   const named: Record<string, unknown> = {};
   for (const text of refs) {
-    const { component, ref } = demand(componentOfRef(text, components));
+    const { component, ref } = demand(matchComponent(text, known));
     if (component in named) {
       throw usage(`${component} is named twice.`, 'Give one ref for a component.');
     }
@@ -70,6 +72,11 @@ async function nameComponents(service: Service, refs: readonly string[], flags: 
     }
   }
   return named;
+}
+
+function knownComponents({ product, components }: Components): KnownComponents {
+  const entries = components.map((component) => [component.name, component]);
+  return { product, components: Object.fromEntries(entries) };
 }
 
 /** `COMPONENT=VALUE` by component; a value alone is for every ref, under ''. */

@@ -181,7 +181,7 @@ describe('the request that is made of refs and flags', () => {
     ['one component twice', ['build', ref, 'tektoncd/pipeline#1'], 'tektoncd/pipeline is named twice'],
     ['a flag for another component', ['build', ref, '--base', 'a/b=main'], '--base names a/b, which no ref is for'],
     ['patches of no component', ['build', ref, '--patches', 'none'], '--patches none cannot be read'],
-    ['a ref of nobody', ['build', 'me/other#1'], 'not clear which component me/other#1 is for'],
+    ['a ref of nobody', ['build', 'me/other#1'], '"me/other" is not the repository of a component'],
     ['a request that is not there', ['build', '--request', '/nowhere.json'], '/nowhere.json cannot be read'],
   ] as const)('refuses %s', async ([, args, text]) => {
     const { code, err, service } = await run(args);

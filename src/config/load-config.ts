@@ -1,4 +1,4 @@
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FailureError } from '../builds/failure.ts';
@@ -70,12 +70,14 @@ export async function readSecret(
 
 async function readText(path: string): Promise<string> {
   try {
-    await access(path);
     return await readFile(path, 'utf8');
   } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new FailureError({
       reason: 'bad-configuration',
-      detail: `The configuration ${path} cannot be read: ${(error as Error).message}.`,
+      detail: missing
+        ? `There is no configuration ${path}.`
+        : `The configuration ${path} cannot be read: ${(error as Error).message}.`,
       hint: 'Write one (docs/reference/configuration.md begins with a short example), or name another with --config FILE or TRIBUTARY_CONFIG.',
     });
   }

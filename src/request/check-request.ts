@@ -26,6 +26,17 @@ export interface CheckedRequest {
   readonly product?: Wish;
 }
 
+/** What components are called and where they are: of a product, or of what a service tells about one. */
+export interface KnownComponents {
+  readonly product: string;
+  readonly components: Readonly<
+    Record<
+      ComponentName,
+      { readonly aliases: readonly string[]; readonly repository?: string | undefined }
+    >
+  >;
+}
+
 /** Looks up every name of a request; all unknown ones are told at once, each with the nearest known. */
 export function checkRequest(
   request: BuildRequest,
@@ -56,11 +67,14 @@ export function checkRequest(
 }
 
 /** The component that a name or alias means, without regard to case. */
-export function findComponent(name: string, product: Product): ComponentName | undefined {
+export function findComponent(
+  name: string,
+  product: KnownComponents,
+): ComponentName | undefined {
   const wanted = name.toLowerCase();
   const components = Object.entries(product.components) as [
     ComponentName,
-    Product['components'][ComponentName],
+    KnownComponents['components'][ComponentName],
   ][];
   const own = components.find(([component]) => component.toLowerCase() === wanted);
   const alias = components.find(([, { aliases }]) =>
@@ -70,7 +84,7 @@ export function findComponent(name: string, product: Product): ComponentName | u
 }
 
 /** Every name and alias of the product's components. */
-export function componentNames(product: Product): string[] {
+export function componentNames(product: KnownComponents): string[] {
   return Object.entries(product.components).flatMap(([name, { aliases }]) => [name, ...aliases]);
 }
 
@@ -96,7 +110,11 @@ function canonicalNames<Value>(
 }
 
 /** The failure of a component that the product does not have; a short list shows all that it has. */
-export function unknownComponent(name: string, path: readonly string[], product: Product): Failure {
+export function unknownComponent(
+  name: string,
+  path: readonly string[],
+  product: KnownComponents,
+): Failure {
   const names = Object.keys(product.components);
   return {
     reason: 'unknown-component',

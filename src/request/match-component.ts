@@ -1,8 +1,7 @@
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
 import type { ComponentName } from '../plan/names.ts';
-import type { Product } from '../product/product.ts';
-import { findComponent, unknownComponent } from './check-request.ts';
+import { findComponent, type KnownComponents, unknownComponent } from './check-request.ts';
 import { orList } from './nearest.ts';
 import { quote } from './quote.ts';
 import { parseRef, parseRepository, type Ref, renderRef } from './ref.ts';
@@ -19,7 +18,7 @@ export interface Match {
  * (`tektoncd/pipeline=me/x#branch`), else the one whose repository, alias or usual fork name
  * (`vdemeester/tektoncd-pipeline`, `me/pipeline`) the ref has.
  */
-export function matchComponent(text: string, product: Product): Outcome<Match> {
+export function matchComponent(text: string, product: KnownComponents): Outcome<Match> {
   const named = /^([\w.-]+\/[\w.-]+)=(.*)$/s.exec(text);
   if (named !== null) return matchNamed(named[1] ?? '', named[2] ?? '', product);
   const parsed = parseRef(text);
@@ -32,7 +31,7 @@ export function matchComponent(text: string, product: Product): Outcome<Match> {
   );
 }
 
-function matchNamed(name: string, ref: string, product: Product): Outcome<Match> {
+function matchNamed(name: string, ref: string, product: KnownComponents): Outcome<Match> {
   const component = findComponent(name, product);
   if (component === undefined) {
     const { pointer: _, ...failure } = unknownComponent(name, [], product);
@@ -43,7 +42,7 @@ function matchNamed(name: string, ref: string, product: Product): Outcome<Match>
 }
 
 /** The components that a repository, or a fork of it, is of: more than one where its name fits several. */
-export function componentsAt(repository: Repository, product: Product): ComponentName[] {
+export function componentsAt(repository: Repository, product: KnownComponents): ComponentName[] {
   const own = componentsOf(repository, product);
   if (own.length > 0) return own;
   const path = repository.path.toLowerCase();
@@ -54,7 +53,7 @@ export function componentsAt(repository: Repository, product: Product): Componen
 }
 
 /** The components whose own repository it is: by URL, name or alias. */
-export function componentsOf(repository: Repository, product: Product): ComponentName[] {
+export function componentsOf(repository: Repository, product: KnownComponents): ComponentName[] {
   const components = Object.keys(product.components) as ComponentName[];
   const byUrl = components.filter((name) =>
     isAt(product.components[name]?.repository, repository.url),
@@ -64,7 +63,7 @@ export function componentsOf(repository: Repository, product: Product): Componen
   return componentsNamed((name) => name === path, product);
 }
 
-function componentsNamed(fits: (name: string) => boolean, product: Product): ComponentName[] {
+function componentsNamed(fits: (name: string) => boolean, product: KnownComponents): ComponentName[] {
   return (Object.keys(product.components) as ComponentName[]).filter((name) =>
     [name, ...(product.components[name]?.aliases ?? [])].some((known) => fits(known.toLowerCase())),
   );
@@ -75,7 +74,7 @@ function isAt(text: string | undefined, url: string): boolean {
   return parsed?.ok === true && parsed.value.url === url;
 }
 
-function noComponent(ref: Ref, product: Product): Failure {
+function noComponent(ref: Ref, product: KnownComponents): Failure {
   const names = Object.keys(product.components);
   return {
     reason: 'unknown-component',
