@@ -27,7 +27,7 @@ export async function build(
   }
   // Somebody else's build is watched, never cancelled.
   const onInterrupt = submitted.outcome === 'known' ? 'leave' : 'cancel';
-  return followToEnd(context, opened, submitted.tag, onInterrupt, true);
+  return await followToEnd(context, opened, submitted.tag, onInterrupt, true);
 }
 
 /** Follows a build, and ends with its summary (`--json`: the build); gives the exit code. */

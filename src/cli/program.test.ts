@@ -21,10 +21,19 @@ async function run(
 ) {
   const io = options.io ?? new FakeIo();
   const service = options.service ?? new FakeService();
+  let closed = false;
+  const untilClosed = new Proxy(service, {
+    get(target, key) {
+      if (closed) throw new Error(`${String(key)} is asked of a service that was closed`);
+      return Reflect.get(target, key, target);
+    },
+  });
   const code = await runCli(args, io, async () => ({
-    service,
+    service: untilClosed,
     kind: options.kind ?? 'remote',
-    [Symbol.asyncDispose]: async () => {},
+    [Symbol.asyncDispose]: async () => {
+      closed = true;
+    },
   }));
   return { code, out: io.written.out, err: io.written.err, service, io };
 }
