@@ -14,7 +14,7 @@ node_version=24.21.0 npm_version=11.19.1 go_version=1.26.3
 debian_packages() {
   local missing=() row
   # program:package
-  for row in git:git make:make curl:curl buildah:buildah skopeo:skopeo runc:runc docker-registry:docker-registry \
+  for row in git:git make:make curl:curl buildah:buildah skopeo:skopeo runc:runc docker-registry:docker-registry ip:iproute2 \
     newuidmap:uidmap unshare:util-linux setpriv:util-linux update-ca-certificates:ca-certificates; do
     command -v "${row%%:*}" >/dev/null || missing+=("${row##*:}")
   done
