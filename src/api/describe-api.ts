@@ -25,7 +25,9 @@ export async function describeApi(app: App): Promise<void> {
     // Fastify knows the step as a wildcard, for its id holds slashes.
     transform: (document) => {
       const { schema, url } = transform(document as Parameters<typeof transform>[0]);
-      return { schema, url: url.replace('/steps/*', '/steps/:step/log') };
+      if (!url.endsWith('/steps/*')) return { schema, url };
+      const params = JSON.parse(JSON.stringify(schema.params ?? {}).replaceAll('"*"', '"step"'));
+      return { schema: { ...schema, params }, url: url.replace('*', ':step/log') };
     },
     transformObject: createJsonSchemaTransformObject({ zodToJsonConfig }),
   });

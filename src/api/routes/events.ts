@@ -24,7 +24,7 @@ export function eventRoutes(app: App, { service, closing, heartbeat = 15_000 }: 
         headers: z.object({ 'last-event-id': z.string().optional() }),
         response: {
           200: text('text/event-stream', 'Events.'),
-          204: { description: 'The build has ended, and all its events were read.', content: {} },
+          204: z.null().describe('The build has ended, and all its events were read.'),
           ...problems(403, 404, 500),
         },
       },
@@ -42,7 +42,7 @@ export function eventRoutes(app: App, { service, closing, heartbeat = 15_000 }: 
       // An EventSource asks again whenever a stream ends; only 204 makes it stop.
       const ended = !['queued', 'running'].includes(build.value.state);
       const first = ended ? await iterator.next() : undefined;
-      if (first?.done === true) return reply.code(204).send();
+      if (first?.done === true) return reply.code(204).send(null);
       reply.header('x-accel-buffering', 'no').type('text/event-stream; charset=utf-8');
       return reply.send(Readable.from(writeEvents(iterator, first, signal, heartbeat)));
     },

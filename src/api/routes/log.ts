@@ -18,15 +18,15 @@ export function logRoutes(app: App, { service, closing }: AppParts): void {
           'Text of the latest attempt; while the step runs, the answer goes on until it ends (`follow=false`: what is there now). The id of a step holds slashes: `/steps/image/x/log`.',
         params: z.object({
           tag: z.string().describe('Tag of a build.'),
-          step: z.string().optional().describe('Id of a step, such as `image/openshift-pipelines-controller`.'),
-          '*': z.string().optional(),
+          // `step` in the description; its slashes make it a wildcard, together with the `/log` behind it.
+          '*': z.string().describe('Id of a step, such as `image/openshift-pipelines-controller`.'),
         }),
         querystring: z.object({ follow: z.enum(['true', 'false']).default('true') }),
         response: { 200: text('text/plain', 'The log.'), ...problems(403, 404, 500) },
       },
     },
     async (request, reply) => {
-      const rest = request.params['*'] ?? '';
+      const rest = request.params['*'];
       const step = rest.endsWith('/log') ? rest.slice(0, -'/log'.length) : '';
       if (step === '') return reply.callNotFound();
       const follow = request.query.follow === 'true';
