@@ -11,5 +11,6 @@ export async function renderOpenApi(): Promise<object> {
   } as unknown as AppParts);
   const answer = await app.inject('/openapi.json');
   await app.close();
+  if (answer.statusCode !== 200) throw new Error(`/openapi.json cannot be made: ${answer.body}`);
   return answer.json();
 }
