@@ -1,10 +1,8 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type CommandResult, run, startProcess } from '../../src/adapters/command.ts';
+import { run } from '../../src/adapters/command.ts';
 import { createRegistry } from '../../src/adapters/registry.ts';
 import { demand } from '../../src/builds/failure.ts';
 import { Configuration } from '../../src/config/config.ts';
@@ -16,6 +14,8 @@ import { readImageFiles } from '../../src/steps/image-files.ts';
 import { runIndex } from '../../src/steps/index/run-index.ts';
 import type { Registry } from '../../src/steps/step.ts';
 import { writeTree } from '../../src/steps/write-tree.ts';
+import { callGrpc } from '../support/grpc.ts';
+import { callOlm, catalogObjects, serveCatalog, unordered } from '../support/olm.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { type SmallBuild, smallBuild } from '../support/small-build.ts';
 import { smallCsv } from '../support/small-csv.ts';
@@ -53,7 +53,11 @@ test('operator-sdk finds nothing wrong with the bundle', async () => {
   const files = await readImageFiles(registry, image('bundle'));
   await writeTree(files, join(folder, 'bundle'));
   const options = ['--select-optional', 'suite=operatorframework'];
-  const result = await call('operator-sdk', ['bundle', 'validate', './bundle', ...options]);
+  const result = await callOlm(
+    'operator-sdk',
+    ['bundle', 'validate', './bundle', ...options],
+    folder,
+  );
   expect(result.stderr).not.toMatch(/level=(warning|error)/);
   expect(result).toMatchObject({ exitCode: 0 });
 });
@@ -98,12 +102,14 @@ test('the catalog says what opm says of a bundle with everything that OLM knows'
 
 test('opm finds nothing wrong with the catalog', async () => {
   await writeTree(await readImageFiles(registry, image('index')), join(folder, 'catalog'));
-  expect(await call('opm', ['validate', 'catalog/configs'])).toMatchObject({ exitCode: 0 });
+  expect(await callOlm('opm', ['validate', 'catalog/configs'], folder)).toMatchObject({
+    exitCode: 0,
+  });
 });
 
 test('opm reads the index image as a catalog with every channel', async () => {
-  const rendered = await call('opm', ['render', image('index'), '--use-http']);
-  const documents = jsonDocuments(rendered.stdout.toString());
+  const rendered = await callOlm('opm', ['render', image('index'), '--use-http'], folder);
+  const documents = catalogObjects(rendered.stdout.toString());
   const channels = documents.filter(({ schema }) => schema === 'olm.channel');
   expect(channels.map(({ name }) => name).sort()).toEqual(['latest', 'pipelines-1.7']);
   expect(channels[0]?.['entries']).toEqual([
@@ -143,29 +149,13 @@ test('opm serves the catalog with the command of an index on an opm base', async
   const { config } = JSON.parse(inspected.stdout.toString());
   expect(config.Entrypoint).toEqual(['/bin/opm']);
   expect(config.Labels['operators.operatorframework.io.index.configs.v1']).toBe('/configs');
-  const port = await freePort();
   const args = config.Cmd.map((argument: string) =>
     argument
       .replace('/configs', join(folder, 'root/configs'))
       .replace('/tmp/cache', join(folder, 'cache')),
   );
-  const serving = await startProcess(
-    tool('opm'),
-    [...args, '--port', String(port), '--pprof-addr', ''],
-    { cwd: folder },
-  );
-  let said = '';
-  for (const stream of [serving.stdout, serving.stderr]) {
-    stream?.on('data', (piece: Buffer) => {
-      said += piece.toString();
-    });
-  }
-  const ended = serving.exited.then(() => true);
-  for (let tries = 0; tries < 100 && !said.includes('serving registry'); tries += 1) {
-    if (await Promise.race([ended, sleep(100, false)])) break;
-  }
-  await serving.kill();
-  expect(said).toContain('serving registry');
+  await using catalog = await serveCatalog(tool('opm'), args, folder);
+  await callGrpc(catalog.address, 'grpc.health.v1.Health/Check');
 }, 30_000);
 
 test("operator-sdk finds nothing wrong with the demo product's bundle, whose places are all filled", async () => {
@@ -194,7 +184,11 @@ test("operator-sdk finds nothing wrong with the demo product's bundle, whose pla
   );
   await writeTree(bundle.files, join(folder, 'demo-bundle'));
   const options = ['--select-optional', 'suite=operatorframework'];
-  const result = await call('operator-sdk', ['bundle', 'validate', './demo-bundle', ...options]);
+  const result = await callOlm(
+    'operator-sdk',
+    ['bundle', 'validate', './demo-bundle', ...options],
+    folder,
+  );
   expect(result.stderr).not.toMatch(/level=(warning|error)/);
   expect(result).toMatchObject({ exitCode: 0 });
   const texts = [...bundle.files.values()].map(({ content }) => content.toString()).join('');
@@ -231,15 +225,19 @@ async function assemble(on: SmallBuild): Promise<void> {
 async function ourBundle(of: SmallBuild): Promise<unknown> {
   const files = await readImageFiles(registry, image('index', of));
   const text = files.get('configs/small/catalog.json')?.content.toString() ?? '';
-  return sorted(jsonDocuments(text).find(({ schema }) => schema === 'olm.bundle'));
+  return unordered(catalogObjects(text).find(({ schema }) => schema === 'olm.bundle'));
 }
 
 async function theirBundle(of: SmallBuild): Promise<unknown> {
   const migrate = '--migrate-level=bundle-object-to-csv-metadata';
-  const rendered = await call('opm', ['render', image('bundle', of), '--use-http', migrate]);
+  const rendered = await callOlm(
+    'opm',
+    ['render', image('bundle', of), '--use-http', migrate],
+    folder,
+  );
   expect(rendered.stderr).not.toContain('level=error');
   expect(rendered.exitCode).toBe(0);
-  return sorted(jsonDocuments(rendered.stdout.toString())[0]);
+  return unordered(catalogObjects(rendered.stdout.toString())[0]);
 }
 
 const demo = join(import.meta.dirname, '../../examples/demo');
@@ -258,35 +256,4 @@ function image(id: 'bundle' | 'index', of = build): string {
   const output = of.outputs[id];
   if (output === undefined || !('image' in output)) throw new Error(`no ${id} was made`);
   return output.image;
-}
-
-/** Runs a tool in the test's folder; both write caches into their home and working directory. */
-function call(name: 'opm' | 'operator-sdk', args: readonly string[]): Promise<CommandResult> {
-  return run(tool(name), args, { cwd: folder, env: { HOME: folder }, timeout: 25_000 });
-}
-
-type Document = Readonly<Record<string, unknown>>;
-
-function jsonDocuments(text: string): Document[] {
-  return text
-    .split(/\n(?=\{)/)
-    .filter((part) => part.trim() !== '')
-    .map((part) => JSON.parse(part));
-}
-
-/** opm's order of related images is that of a Go map. */
-function sorted(bundle: Document | undefined): unknown {
-  const byText = (list: unknown) => (list as unknown[]).map((item) => JSON.stringify(item)).sort();
-  return { ...bundle, relatedImages: byText(bundle?.['relatedImages']) };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0));
-    });
-  });
 }

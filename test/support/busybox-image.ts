@@ -21,11 +21,12 @@ const programs = [
   'true',
 ];
 
-/** Pushes a base image made of busybox-static and `files`; returns its reference by digest. */
+/** Pushes a base image made of busybox-static and `files`, with a config of its own; returns its reference by digest. */
 export async function pushBusyboxImage(
   registry: Registry,
   reference: string,
   files: FileTree = new Map(),
+  config: object = {},
 ): Promise<string> {
   const tree = new Map(files);
   tree.set('bin/busybox', { mode: '100755', content: await readFile('/usr/bin/busybox') });
@@ -33,17 +34,17 @@ export async function pushBusyboxImage(
     tree.set(`bin/${name}`, { mode: '120000', content: Buffer.from('busybox') });
   tree.set('etc/os-release', textFile('ID=busybox\n'));
   const { blob, diffId } = await gzipLayer(tree);
-  const config = Buffer.from(
+  const imageConfig = Buffer.from(
     JSON.stringify({
       architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
       os: 'linux',
-      config: { Env: ['PATH=/bin'] },
+      config: { Env: ['PATH=/bin'], ...config },
       rootfs: { type: 'layers', diff_ids: [diffId] },
     }),
   );
   const folder = await mkdtemp(join(tmpdir(), 'busybox-'));
   try {
-    await writeLayout(folder, { config: blobOf(mediaTypes.config, config), layers: [blob] });
+    await writeLayout(folder, { config: blobOf(mediaTypes.config, imageConfig), layers: [blob] });
     const digest = await registry.pushLayout(folder, reference);
     return `${reference.replace(/:[^:/]*$/, '')}@${digest}`;
   } finally {

@@ -1,14 +1,9 @@
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { parseAllDocuments } from 'yaml';
-import { startRegistry } from '../../../test/support/registry.ts';
-import { run } from '../../adapters/command.ts';
+import { documentsOf, koResolve } from '../../../test/support/ko-resolve.ts';
 import { type FileTree, textFile } from '../../plan/file-tree.ts';
-import { blobOf, mediaTypes, writeLayout } from '../oci-layout.ts';
 import { renderKo } from './render-ko.ts';
 
 const pipeline = new URL('../../../examples/demo/upstream/pipeline', import.meta.url).pathname;
@@ -57,63 +52,11 @@ test.for([
     const component = await componentWithTrickyFiles();
     const rendered = renderKo(await readFolder(component), inputs, images);
     if (!rendered.ok) throw new Error(JSON.stringify(rendered.failures));
-    const published = await koResolve(component, flags);
-    expect(documents(rendered.value)).toEqual(documents(published));
+    const published = await koResolve(component, flags, images);
+    expect(documentsOf(rendered.value)).toEqual(documentsOf(published));
     expect(rendered.value).toContain(images[`${module}/webhook`]);
   },
 );
-
-/** Documents as data, with every scalar as the text it is, and without the empty ones between two `---`. */
-function documents(stream: string): unknown[] {
-  return parseAllDocuments(stream, { schema: 'failsafe', uniqueKeys: false, logLevel: 'silent' })
-    .map((document) => {
-      expect(document.errors).toEqual([]);
-      return document.toJS() as unknown;
-    })
-    .filter((value) => value !== null && value !== '' && value !== 'null');
-}
-
-/** Runs the real ko, and puts our image wherever it put the one that it has built from the same program. */
-async function koResolve(cwd: string, flags: readonly string[]): Promise<string> {
-  await using registry = await startRegistry();
-  await pushEmptyBase(`${registry.host}/base:1`);
-  const { stdout, stderr, exitCode } = await run(koProgram(), ['resolve', ...flags], {
-    cwd,
-    env: { KO_DOCKER_REPO: `${registry.host}/ko`, KO_DEFAULTBASEIMAGE: `${registry.host}/base:1` },
-  });
-  expect(exitCode, stderr).toBe(0);
-  return programs.reduce((text, path) => {
-    const md5 = createHash('md5').update(path).digest('hex');
-    const name = `${registry.host}/ko/${path.split('/').at(-1)}-${md5}`;
-    return text.replaceAll(new RegExp(`${name}@sha256:[0-9a-f]{64}`, 'g'), images[path] ?? '');
-  }, stdout.toString());
-}
-
-function koProgram(): string {
-  const built = new URL('../../../.tools/bin/ko', import.meta.url).pathname;
-  return existsSync(built) ? built : 'ko';
-}
-
-async function pushEmptyBase(to: string) {
-  const folder = await temporaryFolder();
-  const config = {
-    architecture: 'amd64',
-    os: 'linux',
-    config: {},
-    rootfs: { type: 'layers', diff_ids: [] },
-  };
-  const blob = blobOf(mediaTypes.config, Buffer.from(JSON.stringify(config)));
-  await writeLayout(join(folder, 'layout'), { config: blob, layers: [] });
-  const args = [
-    '--insecure-policy',
-    'copy',
-    '--dest-tls-verify=false',
-    'oci:layout',
-    `docker://${to}`,
-  ];
-  const { exitCode, stderr } = await run('skopeo', args, { cwd: folder });
-  expect(exitCode, stderr).toBe(0);
-}
 
 async function componentWithTrickyFiles(): Promise<string> {
   const folder = await temporaryFolder();
