@@ -8,23 +8,26 @@ import { createGitHttp } from './adapters/git-http.ts';
 import { createNotify } from './adapters/notify.ts';
 import { createRegistry } from './adapters/registry.ts';
 import { createApp } from './api/app.ts';
-import { createBuildService, type ResolvedRequest, type ServiceParts } from './api/build-service.ts';
+import {
+  createBuildService,
+  type ResolvedRequest,
+  type ServiceParts,
+} from './api/build-service.ts';
 import { createMetrics } from './api/metrics.ts';
 import { countOpen, observed } from './api/observe-builds.ts';
 import type { Service } from './api/service.ts';
 import { attempt, FailureError, type Outcome } from './builds/failure.ts';
-import { findRunningService } from './cli/running-service.ts';
 import { openLocalEngine } from './cli/open-local-engine.ts';
-import { isLoopback } from './config/parse-config.ts';
+import { findRunningService } from './cli/running-service.ts';
 import { type LoadedConfiguration, loadConfiguration } from './config/load-config.ts';
+import { isLoopback } from './config/parse-config.ts';
 import { findProductFile, readProduct } from './config/read-product.ts';
 import type { Engine } from './engine/engine.ts';
 import { registerOwner } from './engine/local/owner.ts';
 import { temporaryFolder } from './engine/local/state-folder.ts';
 import { tagFor } from './plan/tag.ts';
 import type { Product } from './product/product.ts';
-import { checkRequest } from './request/check-request.ts';
-import { parseRequest } from './request/parse-request.ts';
+import { readRequest } from './request/read-request.ts';
 import { resolveRequest } from './resolve/resolve-request.ts';
 import { shared } from './resolve/shared-servers.ts';
 import { lookUpHits } from './steps/prepare/look-up-hits.ts';
@@ -46,7 +49,9 @@ interface LocalServiceOptions {
 }
 
 /** Everything that Tributary does, in this process, on the local engine. */
-export async function openLocalService(options: LocalServiceOptions): Promise<{ readonly service: Service; readonly engine: Engine; close(): Promise<void> }> {
+export async function openLocalService(
+  options: LocalServiceOptions,
+): Promise<{ readonly service: Service; readonly engine: Engine; close(): Promise<void> }> {
   const { configuration, environment, work, url, observe = (engine) => engine } = options;
   const report = (text: string) => process.stderr.write(`${text}\n`);
   const ending = new AbortController();
@@ -60,7 +65,13 @@ export async function openLocalService(options: LocalServiceOptions): Promise<{ 
     product,
     configuration,
     url: () => url,
-    ...requestParts({ configuration, product, environment, scratch: scratch.folder, signal: ending.signal }),
+    ...requestParts({
+      configuration,
+      product,
+      environment,
+      scratch: scratch.folder,
+      signal: ending.signal,
+    }),
   });
   const close = async () => {
     ending.abort();
@@ -80,7 +91,9 @@ interface ServiceOptions {
 }
 
 /** `tributary serve`: the HTTP service on a state folder of its own, until `close`. */
-export async function startService(options: ServiceOptions): Promise<{ readonly url: string; close(): Promise<void> }> {
+export async function startService(
+  options: ServiceOptions,
+): Promise<{ readonly url: string; close(): Promise<void> }> {
   const loaded = await loadConfiguration(options.config, options.environment);
   const address = await addressOf(options.listen ?? loaded.listen);
   const configuration = { ...loaded, listen: `${address.host}:${address.port}` };
@@ -95,7 +108,11 @@ export async function startService(options: ServiceOptions): Promise<{ readonly 
     configuration: { ...configuration, url },
     environment: options.environment,
     ...(options.product === undefined ? {} : { product: options.product }),
-    ...{ work: 'all', url, observe: (engine: Engine) => observed(engine, metrics, since, closing.signal) },
+    ...{
+      work: 'all',
+      url,
+      observe: (engine: Engine) => observed(engine, metrics, since, closing.signal),
+    },
   });
   try {
     // What is wrong with the product is said now, not with the first request.
@@ -109,7 +126,10 @@ export async function startService(options: ServiceOptions): Promise<{ readonly 
       logger: { level: options.environment['TRIBUTARY_LOG'] ?? 'warn' },
     });
     await app.listen({ host: address.host.replace(/^\[|\]$/g, ''), port: address.port });
-    await writeWhole(file, JSON.stringify({ url: `http://${configuration.listen}`, pid: process.pid }));
+    await writeWhole(
+      file,
+      JSON.stringify({ url: `http://${configuration.listen}`, pid: process.pid }),
+    );
     const close = async () => {
       closing.abort();
       await rm(file, { force: true });
@@ -124,7 +144,9 @@ export async function startService(options: ServiceOptions): Promise<{ readonly 
 }
 
 /** A folder for small files while this process lives; it has a name that the next engine's sweep knows. */
-async function makeScratchFolder(state: string): Promise<{ readonly folder: string; remove(): Promise<void> }> {
+async function makeScratchFolder(
+  state: string,
+): Promise<{ readonly folder: string; remove(): Promise<void> }> {
   const owner = registerOwner();
   const folder = temporaryFolder(state, owner.id);
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -161,15 +183,15 @@ function requestParts({
   const planning = pLimit(2);
 
   const resolve = async (body: unknown): Promise<Outcome<ResolvedRequest>> => {
-    const parsed = parseRequest(body);
-    if (!parsed.ok) return parsed;
     const known = await product();
-    const checked = checkRequest(parsed.value, known, configuration);
-    if (!checked.ok) return checked;
+    const { request, failures } = readRequest(body, known, configuration);
     const context = { ...(await tools()), configuration, platform: platformOf(process.arch) };
-    const resolved = await resolveRequest(checked.value, known, context);
-    if (!resolved.ok) return resolved;
-    const { notify, rebuild } = checked.value;
+    // Whatever is wrong, its refs are looked up too: all problems are told at once.
+    const resolved = request && (await resolveRequest(request, known, context));
+    const [first, ...rest] = [...failures, ...(resolved?.ok === false ? resolved.failures : [])];
+    if (first !== undefined) return { ok: false, failures: [first, ...rest] };
+    if (!request || !resolved?.ok) throw new Error('nothing is wrong, and nothing is resolved');
+    const { notify, rebuild } = request;
     return { ok: true, value: { ...resolved.value, product: known, notify, rebuild } };
   };
 
@@ -201,12 +223,20 @@ function requestParts({
     );
 
   // A probe shall hear at once what does not answer: the one after it will try again.
-  const probe = once(() => createRegistry(configuration, { folder: scratch, signal, retryDelay: 50 }));
+  const probe = once(() =>
+    createRegistry(configuration, { folder: scratch, signal, retryDelay: 50 }),
+  );
   const checks = forSeconds(2, () =>
     Promise.all(
       Object.entries(configuration.remotes).map(async ([name, { push }]) => {
-        const outcome = await attempt(async () => (await probe()).manifest(`${push}/tributary:none`));
-        return { name: `registry ${name}`, ok: outcome.ok, detail: outcome.ok ? `${push} answers` : outcome.failures[0].detail };
+        const outcome = await attempt(async () =>
+          (await probe()).manifest(`${push}/tributary:none`),
+        );
+        return {
+          name: `registry ${name}`,
+          ok: outcome.ok,
+          detail: outcome.ok ? `${push} answers` : outcome.failures[0].detail,
+        };
       }),
     ),
   );
@@ -214,7 +244,11 @@ function requestParts({
   return { resolve, plan, checks };
 }
 
-async function findProduct({ product, configuration, environment }: Pick<LocalServiceOptions, 'product' | 'environment' | 'configuration'>): Promise<Product> {
+async function findProduct({
+  product,
+  configuration,
+  environment,
+}: Pick<LocalServiceOptions, 'product' | 'environment' | 'configuration'>): Promise<Product> {
   const file = findProductFile(product ?? environment['TRIBUTARY_PRODUCT'], configuration);
   if (file !== undefined) return readProduct(file);
   throw new FailureError({
@@ -225,7 +259,9 @@ async function findProduct({ product, configuration, environment }: Pick<LocalSe
 }
 
 /** Port 0 becomes a free port at once: links and configuration of the steps must name it. */
-async function addressOf(listen: string): Promise<{ readonly host: string; readonly port: number }> {
+async function addressOf(
+  listen: string,
+): Promise<{ readonly host: string; readonly port: number }> {
   if (!isLoopback(listen)) {
     throw new FailureError({
       reason: 'bad-configuration',
@@ -285,7 +321,8 @@ function forSeconds<Value>(seconds: number, ask: () => Promise<Value>): () => Pr
   let last: { readonly answer: Promise<Value>; readonly until: number } | undefined;
   return () => {
     const now = Date.now();
-    if (last === undefined || now >= last.until) last = { answer: ask(), until: now + seconds * 1000 };
+    if (last === undefined || now >= last.until)
+      last = { answer: ask(), until: now + seconds * 1000 };
     return last.answer;
   };
 }

@@ -4,7 +4,7 @@ import type { PatchPolicy } from '../plan/lock.ts';
 import type { ComponentName } from '../plan/names.ts';
 import type { Product } from '../product/product.ts';
 import { didYouMean } from './nearest.ts';
-import type { BuildRequest, Wish } from './parse-request.ts';
+import type { BuildRequest, RequestParts, Wish } from './parse-request.ts';
 import { quote } from './quote.ts';
 import { pointerTo } from './shape-problems.ts';
 
@@ -43,10 +43,28 @@ export function checkRequest(
   product: Product,
   known: KnownNames,
 ): Outcome<CheckedRequest> {
+  const { failures, checked } = checkParts(request, product, known);
+  const [first, ...rest] = failures;
+  if (first !== undefined) return { ok: false, failures: [first, ...rest] };
+  // Without failures there is a release and a remote.
+  return ok(checked as CheckedRequest);
+}
+
+/** Looks up the names of what could be read; `checked`: what of it can be resolved, if anything. */
+export function checkParts(
+  request: RequestParts,
+  product: Product,
+  known: KnownNames,
+): { failures: readonly Failure[]; checked: CheckedRequest | undefined } {
   const failures: Failure[] = [];
   const components = canonicalNames('components', request.components, product, failures);
   const patches = canonicalNames('patches', request.patches, product, failures);
-  for (const name of unpatched(patches, product)) failures.push(withoutPatches(name));
+  for (const written of Object.keys(request.patches)) {
+    const name = findComponent(written, product);
+    if (name !== undefined && product.components[name]?.patches === undefined) {
+      failures.push(withoutPatches(name, written));
+    }
+  }
   const release = request.release ?? defaultOf(product.releases);
   const remote = request.remote ?? defaultOf(known.remotes);
   checkName('unknown-release', ['release'], release, Object.keys(product.releases), failures);
@@ -54,23 +72,29 @@ export function checkRequest(
   request.notify.forEach((target) => {
     checkName('unknown-notify-target', ['notify'], target, Object.keys(known.notify), failures);
   });
-  const [first, ...rest] = failures;
-  if (first !== undefined) return { ok: false, failures: [first, ...rest] };
   const { name, notify, rebuild, product: wish } = request;
-  const checked = { name, components, patches, notify: [...notify].sort(), rebuild };
-  return ok({
-    ...checked,
-    release: release ?? '',
-    remote: remote ?? '',
+  if (!isOf(product.releases, release) || !isOf(known.remotes, remote)) {
+    return { failures, checked: undefined };
+  }
+  const checked = {
+    ...{ name, components: readable(components), patches, rebuild, release, remote },
+    notify: [...notify].sort(),
     ...(wish && { product: wish }),
-  });
+  };
+  return { failures, checked };
+}
+
+function isOf(known: object, name: string | undefined): name is string {
+  return name !== undefined && Object.hasOwn(known, name);
+}
+
+function readable(wishes: Readonly<Record<ComponentName, Wish | undefined>>) {
+  const read = Object.entries(wishes).filter(([, wish]) => wish !== undefined);
+  return Object.fromEntries(read) as Record<ComponentName, Wish>;
 }
 
 /** The component that a name or alias means, without regard to case. */
-export function findComponent(
-  name: string,
-  product: KnownComponents,
-): ComponentName | undefined {
+export function findComponent(name: string, product: KnownComponents): ComponentName | undefined {
   const wanted = name.toLowerCase();
   const components = Object.entries(product.components) as [
     ComponentName,
@@ -138,21 +162,12 @@ function twice(
   };
 }
 
-function unpatched(
-  patches: Readonly<Record<ComponentName, PatchPolicy>>,
-  product: Product,
-): ComponentName[] {
-  return (Object.keys(patches) as ComponentName[]).filter(
-    (name) => product.components[name]?.patches === undefined,
-  );
-}
-
-function withoutPatches(name: ComponentName): Failure {
+function withoutPatches(name: ComponentName, written: string): Failure {
   return {
     reason: 'unknown-patch',
     detail: `The product has no patches of ${name}.`,
-    hint: `Leave ${name} out of "patches".`,
-    pointer: pointerTo(['patches', name]),
+    hint: `Leave ${written} out of "patches".`,
+    pointer: pointerTo(['patches', written]),
   };
 }
 

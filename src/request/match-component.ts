@@ -63,7 +63,10 @@ export function componentsOf(repository: Repository, product: KnownComponents): 
   return componentsNamed((name) => name === path, product);
 }
 
-function componentsNamed(fits: (name: string) => boolean, product: KnownComponents): ComponentName[] {
+function componentsNamed(
+  fits: (name: string) => boolean,
+  product: KnownComponents,
+): ComponentName[] {
   return (Object.keys(product.components) as ComponentName[]).filter((name) =>
     [name, ...(product.components[name]?.aliases ?? [])].some((known) => fits(known.toLowerCase())),
   );

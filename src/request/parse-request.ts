@@ -14,6 +14,8 @@ export type As = 'auto' | 'merge' | 'pick' | 'head';
 export interface Wish {
   /** The ref as written. */
   readonly text: string;
+  /** Where it stands in the request: `['components', 'tektoncd/pipeline']`. */
+  readonly path: readonly string[];
   readonly ref: Ref;
   readonly as: As;
   /** Base branch, where the request says it. */
@@ -33,31 +35,41 @@ export interface BuildRequest {
   readonly remote?: string;
 }
 
+/** What can be read of a request, whatever else is wrong with it. */
+export interface RequestParts extends Omit<BuildRequest, 'components'> {
+  /** Undefined: its ref cannot be read. */
+  readonly components: Readonly<Record<string, Wish | undefined>>;
+}
+
 /** Reads the body of a request (as JSON.parse gave it): a request, or all its problems at once. */
 export function parseRequest(json: unknown): Outcome<BuildRequest> {
+  const { parts, failures } = parseParts(json);
+  const [first, ...rest] = failures;
+  if (first !== undefined) return { ok: false, failures: [first, ...rest] };
+  // Without failures every ref was read.
+  return ok(parts as BuildRequest);
+}
+
+/** Reads what can be read of a body, and all that is wrong with it. */
+export function parseParts(json: unknown): { parts: RequestParts; failures: readonly Failure[] } {
   const parsed = RequestBody.safeParse(json);
   const failures = [...shapeProblems(parsed.error?.issues ?? [], json)];
   const wishes = readWishes(json, failures);
   failures.push(...meaningProblems(json));
-  const [first, ...rest] = failures;
-  if (first !== undefined) return { ok: false, failures: [first, ...rest] };
-  // Without failures the body has its shape.
-  return ok(assemble(parsed.data as RequestBody, wishes));
+  return { parts: assemble(parsed.data ?? wellFormed(json), wishes), failures };
 }
 
 interface Wishes {
-  readonly components: Readonly<Record<string, Wish>>;
+  readonly components: Readonly<Record<string, Wish | undefined>>;
   readonly product?: Wish;
 }
 
 /** Reads every ref that is there, whatever else is wrong; problems go to `failures`. */
 function readWishes(json: unknown, failures: Failure[]): Wishes {
   const body = members(json);
-  const components: [string, Wish][] = [];
-  for (const [name, value] of entries(body['components'])) {
-    const wish = readWish(value, ['components', name], name, failures);
-    if (wish !== undefined) components.push([name, wish]);
-  }
+  const components = entries(body['components']).map(
+    ([name, value]) => [name, readWish(value, ['components', name], name, failures)] as const,
+  );
   const product = readWish(body['product'], ['product'], undefined, failures);
   const read = { components: Object.fromEntries(components) };
   return product === undefined ? read : { ...read, product };
@@ -82,7 +94,7 @@ function readWish(
   const as = asOf(parts['as']);
   const base = typeof parts['base'] === 'string' ? parts['base'] : undefined;
   failures.push(...contradictions(parsed.value, as, base, path));
-  return { text, ref: parsed.value, as, ...(base === undefined ? {} : { base }) };
+  return { text, path, ref: parsed.value, as, ...(base === undefined ? {} : { base }) };
 }
 
 function asOf(value: unknown): As {
@@ -156,7 +168,25 @@ function meaningProblems(json: unknown): Failure[] {
   ];
 }
 
-function assemble(body: RequestBody, wishes: Wishes): BuildRequest {
+/** The fields of a body that have their shape; of patches that have not, the names alone count. */
+function wellFormed(json: unknown): RequestBody {
+  const body = members(json);
+  const { name, release, remote, notify, rebuild, patches } = RequestBody.shape;
+  const patch = patches.unwrap().valueType;
+  const policies = entries(body['patches']).map(
+    ([component, policy]) => [component, patch.safeParse(policy).data ?? 'none'] as const,
+  );
+  return {
+    name: name.safeParse(body['name']).data ?? '',
+    release: release.safeParse(body['release']).data,
+    remote: remote.safeParse(body['remote']).data,
+    notify: notify.safeParse(body['notify']).data,
+    rebuild: rebuild.safeParse(body['rebuild']).data,
+    patches: Object.fromEntries(policies),
+  };
+}
+
+function assemble(body: RequestBody, wishes: Wishes): RequestParts {
   const { name, release, remote, notify = [], rebuild = false, patches = {} } = body;
   return {
     name,

@@ -89,7 +89,7 @@ async function resolveComponents(
         if (wish === undefined) throw new Error(`no wish for ${component}`);
         const target = targetOf(component, request.release, product, resolved);
         const outcome = await attempt(() => resolveRef(wish, target, outside));
-        return [component, pointed(outcome, ['components', component])] as const;
+        return [component, pointed(outcome, wish.path)] as const;
       }),
     ),
   );
