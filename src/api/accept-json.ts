@@ -8,19 +8,23 @@ import type { App } from './parts.ts';
  */
 export function acceptJson(app: App): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, async (request: FastifyRequest, body: string | Buffer) => {
-    const text = String(body);
-    const type = mediaType(request.headers['content-type']);
-    if (text === '') return undefined;
-    if (type !== '' && type !== form && !/^application\/(.+\+)?json$/.test(type)) {
-      throw new FailureError({
-        reason: 'unsupported-media-type',
-        detail: `The body is said to be ${type}.`,
-        hint: 'Send JSON, with the header Content-Type: application/json.',
-      });
-    }
-    return parseJson(text, type === form);
-  });
+  app.addContentTypeParser(
+    '*',
+    { parseAs: 'string' },
+    async (request: FastifyRequest, body: string | Buffer) => {
+      const text = String(body);
+      const type = mediaType(request.headers['content-type']);
+      if (text === '') return undefined;
+      if (type !== '' && type !== form && !/^application\/(.+\+)?json$/.test(type)) {
+        throw new FailureError({
+          reason: 'unsupported-media-type',
+          detail: `The body is said to be ${type}.`,
+          hint: 'Send JSON, with the header Content-Type: application/json.',
+        });
+      }
+      return parseJson(text, type === form);
+    },
+  );
 }
 
 const form = 'application/x-www-form-urlencoded';

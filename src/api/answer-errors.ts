@@ -1,5 +1,5 @@
-import type { Socket } from 'node:net';
 import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { type Failure, FailureError, type Outcome } from '../builds/failure.ts';
 import type { App } from './parts.ts';
@@ -8,7 +8,11 @@ import { renderProblem } from './problem.ts';
 type Failures = readonly [Failure, ...Failure[]];
 
 /** Sends failures as `application/problem+json`. */
-export function sendFailures(request: FastifyRequest, reply: FastifyReply, failures: Failures): FastifyReply {
+export function sendFailures(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  failures: Failures,
+): FastifyReply {
   const problem = renderProblem(failures, pathOf(request.url));
   return reply.code(problem.status).type('application/problem+json').send(problem);
 }
@@ -95,7 +99,11 @@ function refusals(error: FastifyError): Failure | undefined {
     default: {
       const status = error.statusCode ?? 500;
       if (status >= 500) return undefined;
-      return { reason: 'bad-request', detail: `${error.message}.`, hint: 'GET /openapi.json describes every request.' };
+      return {
+        reason: 'bad-request',
+        detail: `${error.message}.`,
+        hint: 'GET /openapi.json describes every request.',
+      };
     }
   }
 }

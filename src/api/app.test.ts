@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import type { InjectOptions } from 'fastify';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createApp } from './app.ts';
 import { exampleBuild, FakeService, failure } from '../../test/support/fake-service.ts';
+import { createApp } from './app.ts';
 import { createMetrics } from './metrics.ts';
 import type { App, GitExport } from './parts.ts';
 import * as schema from './schema.ts';
@@ -34,20 +34,26 @@ beforeEach(async () => {
 });
 afterEach(() => app.close());
 
-const body = { name: 'test-my-thing', components: { 'tektoncd/pipeline': 'tektoncd/pipeline#4638' } };
+const body = {
+  name: 'test-my-thing',
+  components: { 'tektoncd/pipeline': 'tektoncd/pipeline#4638' },
+};
 
 describe('asking for a build', () => {
-  test.for(['/', '/api/builds', '/api/builds/'])('POST %s answers 201 with tag and links', async (url) => {
-    const answer = await app.inject({ method: 'POST', url, payload: body });
-    expect(answer.statusCode).toBe(201);
-    expect(answer.headers.location).toBe('http://127.0.0.1:8080/api/builds/test-my-thing-72a32c');
-    expect(schema.Submitted.parse(answer.json())).toMatchObject({
-      tag: 'test-my-thing-72a32c',
-      pipelinerun: 'build-operator-bundle-bc98b12',
-      outcome: 'created',
-    });
-    expect(service.bodies).toEqual([body]);
-  });
+  test.for(['/', '/api/builds', '/api/builds/'])(
+    'POST %s answers 201 with tag and links',
+    async (url) => {
+      const answer = await app.inject({ method: 'POST', url, payload: body });
+      expect(answer.statusCode).toBe(201);
+      expect(answer.headers.location).toBe('http://127.0.0.1:8080/api/builds/test-my-thing-72a32c');
+      expect(schema.Submitted.parse(answer.json())).toMatchObject({
+        tag: 'test-my-thing-72a32c',
+        pipelinerun: 'build-operator-bundle-bc98b12',
+        outcome: 'created',
+      });
+      expect(service.bodies).toEqual([body]);
+    },
+  );
 
   test('answers 200 where the build is known', async () => {
     service.outcome = 'known';
@@ -83,12 +89,20 @@ describe('asking for a build', () => {
       headers: { 'content-type': 'application/json' },
     });
     expect(answer.statusCode).toBe(400);
-    expect(answer.json()).toMatchObject({ reason: 'bad-request', detail: expect.stringContaining(place) });
+    expect(answer.json()).toMatchObject({
+      reason: 'bad-request',
+      detail: expect.stringContaining(place),
+    });
   });
 
   test('records who says to ask, and nothing that is no name', async () => {
     const ask = (requester: string) =>
-      app.inject({ method: 'POST', url: '/', payload: body, headers: { 'x-tributary-requester': requester } });
+      app.inject({
+        method: 'POST',
+        url: '/',
+        payload: body,
+        headers: { 'x-tributary-requester': requester },
+      });
     await ask('ada');
     await ask('<script>');
     expect(service.requesters).toEqual(['ada', 'anonymous']);
@@ -119,21 +133,69 @@ describe('asking for a build', () => {
 describe('what is refused before a route is asked', () => {
   test.for([
     ['an unknown path', { method: 'GET', url: '/nowhere' }, 404, 'not-found'],
-    ['a step without /log', { method: 'GET', url: '/api/builds/t-72a32c/steps/image/x' }, 404, 'not-found'],
-    ['another method', { method: 'DELETE', url: '/api/builds/t-72a32c' }, 405, 'method-not-allowed'],
+    [
+      'a step without /log',
+      { method: 'GET', url: '/api/builds/t-72a32c/steps/image/x' },
+      404,
+      'not-found',
+    ],
+    [
+      'another method',
+      { method: 'DELETE', url: '/api/builds/t-72a32c' },
+      405,
+      'method-not-allowed',
+    ],
     ['GET at the root', { method: 'GET', url: '/' }, 405, 'method-not-allowed'],
-    ['a body over 64 KiB', { method: 'POST', url: '/', payload: { name: 'x'.repeat(65_536) } }, 413, 'body-too-large'],
-    ['XML', { method: 'POST', url: '/', payload: '<a/>', headers: { 'content-type': 'text/xml' } }, 415, 'unsupported-media-type'],
+    [
+      'a body over 64 KiB',
+      { method: 'POST', url: '/', payload: { name: 'x'.repeat(65_536) } },
+      413,
+      'body-too-large',
+    ],
+    [
+      'XML',
+      { method: 'POST', url: '/', payload: '<a/>', headers: { 'content-type': 'text/xml' } },
+      415,
+      'unsupported-media-type',
+    ],
     ['a limit over 100', { method: 'GET', url: '/api/builds?limit=101' }, 400, 'bad-request'],
     ['an unknown state', { method: 'GET', url: '/api/builds?state=done' }, 400, 'bad-request'],
-    ['a path that cannot be decoded', { method: 'GET', url: '/api/builds/%zz' }, 400, 'bad-request'],
-    ['a rebound host name', { method: 'GET', url: '/healthz', headers: { host: 'evil.example:8080' } }, 403, 'foreign-origin'],
-    ['a foreign site', { method: 'POST', url: '/', payload: body, headers: { origin: 'https://evil.example' } }, 403, 'foreign-origin'],
-    ['an opaque origin', { method: 'POST', url: '/', payload: body, headers: { origin: 'null' } }, 403, 'foreign-origin'],
-    ['a rerun with a strange body', { method: 'POST', url: '/api/builds/t-72a32c/rerun', payload: { again: 1 } }, 400, 'bad-request'],
+    [
+      'a path that cannot be decoded',
+      { method: 'GET', url: '/api/builds/%zz' },
+      400,
+      'bad-request',
+    ],
+    [
+      'a rebound host name',
+      { method: 'GET', url: '/healthz', headers: { host: 'evil.example:8080' } },
+      403,
+      'foreign-origin',
+    ],
+    [
+      'a foreign site',
+      { method: 'POST', url: '/', payload: body, headers: { origin: 'https://evil.example' } },
+      403,
+      'foreign-origin',
+    ],
+    [
+      'an opaque origin',
+      { method: 'POST', url: '/', payload: body, headers: { origin: 'null' } },
+      403,
+      'foreign-origin',
+    ],
+    [
+      'a rerun with a strange body',
+      { method: 'POST', url: '/api/builds/t-72a32c/rerun', payload: { again: 1 } },
+      400,
+      'bad-request',
+    ],
   ] as const)('%s', async ([, request, status, reason]) => {
     const answer = await app.inject(request as InjectOptions);
-    expect([answer.statusCode, schema.Problem.parse(answer.json()).reason]).toEqual([status, reason]);
+    expect([answer.statusCode, schema.Problem.parse(answer.json()).reason]).toEqual([
+      status,
+      reason,
+    ]);
     expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
     expect(service.bodies).toEqual([]);
   });
@@ -160,14 +222,20 @@ describe('what is refused before a route is asked', () => {
 
   test('every answer carries headers against browsers that guess', async () => {
     const { headers } = await app.inject({ url: '/nowhere' });
-    expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
+    expect(headers).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-store',
+    });
   });
 });
 
 describe('reading', () => {
   test('a build', async () => {
     const answer = await app.inject({ url: '/api/builds/test-my-thing-72a32c' });
-    expect(schema.Build.parse(answer.json())).toMatchObject({ tag: 'test-my-thing-72a32c', state: 'succeeded' });
+    expect(schema.Build.parse(answer.json())).toMatchObject({
+      tag: 'test-my-thing-72a32c',
+      state: 'succeeded',
+    });
   });
 
   test('no build', async () => {
@@ -216,15 +284,25 @@ describe('reading', () => {
 
   test('the plan and the components', async () => {
     const plan = await app.inject({ method: 'POST', url: '/api/plan', payload: body });
-    expect(schema.PlanAnswer.parse(plan.json()).steps[0]).toMatchObject({ id: 'image/a', hit: true });
+    expect(schema.PlanAnswer.parse(plan.json()).steps[0]).toMatchObject({
+      id: 'image/a',
+      hit: true,
+    });
     const components = await app.inject({ url: '/api/components' });
     expect(schema.Components.parse(components.json()).product).toBe('demo');
   });
 
   test('cancel and rerun', async () => {
-    const cancel = await app.inject({ method: 'POST', url: '/api/builds/test-my-thing-72a32c/cancel' });
+    const cancel = await app.inject({
+      method: 'POST',
+      url: '/api/builds/test-my-thing-72a32c/cancel',
+    });
     expect([cancel.statusCode, cancel.json().reason]).toEqual([409, 'already-finished']);
-    const rerun = await app.inject({ method: 'POST', url: '/api/builds/test-my-thing-72a32c/rerun', payload: { rebuild: true } });
+    const rerun = await app.inject({
+      method: 'POST',
+      url: '/api/builds/test-my-thing-72a32c/rerun',
+      payload: { rebuild: true },
+    });
     expect(rerun.statusCode).toBe(201);
     await app.inject({ method: 'POST', url: '/api/builds/test-my-thing-72a32c/rerun' });
     expect(service.reruns).toEqual([{ rebuild: true }, { rebuild: false }]);
@@ -244,14 +322,19 @@ describe('the service itself', () => {
     service.ready = true;
     closing.abort();
     const answer = await app.inject({ url: '/readyz' });
-    expect([answer.statusCode, answer.json().checks[0]]).toMatchObject([503, { name: 'service', ok: false }]);
+    expect([answer.statusCode, answer.json().checks[0]]).toMatchObject([
+      503,
+      { name: 'service', ok: false },
+    ]);
   });
 
   test('metrics count requests by route, never by path, and show the queue', async () => {
     await app.inject({ url: '/api/builds/test-my-thing-72a32c' });
     await app.inject({ url: '/made/up' });
     const { body: text } = await app.inject({ url: '/metrics' });
-    expect(text).toContain('tributary_http_request_seconds_count{method="GET",route="/api/builds/:tag",status="200"} 1');
+    expect(text).toContain(
+      'tributary_http_request_seconds_count{method="GET",route="/api/builds/:tag",status="200"} 1',
+    );
     expect(text).toContain('tributary_builds{state="queued"} 2');
     expect(text).not.toContain('made/up');
   });
@@ -262,7 +345,10 @@ describe('merged sources for git clients', () => {
 
   test('refs are advertised for reading', async () => {
     const answer = await app.inject({ url: `${base}/info/refs?service=git-upload-pack` });
-    expect([answer.headers['content-type'], answer.body]).toEqual(['application/x-git-upload-pack-advertisement', 'refs']);
+    expect([answer.headers['content-type'], answer.body]).toEqual([
+      'application/x-git-upload-pack-advertisement',
+      'refs',
+    ]);
   });
 
   test('a pack is sent', async () => {
@@ -270,7 +356,10 @@ describe('merged sources for git clients', () => {
       method: 'POST',
       url: `${base}/git-upload-pack`,
       payload: 'wants',
-      headers: { 'content-type': 'application/x-git-upload-pack-request', 'git-protocol': 'version=2' },
+      headers: {
+        'content-type': 'application/x-git-upload-pack-request',
+        'git-protocol': 'version=2',
+      },
     });
     expect(answer.body).toBe('pack for wants (version=2)');
   });
@@ -278,7 +367,11 @@ describe('merged sources for git clients', () => {
   test.for([
     ['pushing', `${base}/info/refs?service=git-receive-pack`, 403],
     ['dumb HTTP', `${base}/info/refs`, 403],
-    ['another repository', '/api/builds/t-000000/git/a/b.git/info/refs?service=git-upload-pack', 404],
+    [
+      'another repository',
+      '/api/builds/t-000000/git/a/b.git/info/refs?service=git-upload-pack',
+      404,
+    ],
   ] as const)('%s is refused', async ([, url, status]) => {
     expect((await app.inject({ url })).statusCode).toBe(status);
   });

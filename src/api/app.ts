@@ -1,20 +1,20 @@
 import Fastify from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { answerErrors } from './answer-errors.ts';
 import { acceptJson } from './accept-json.ts';
+import { answerErrors } from './answer-errors.ts';
 import { describeApi } from './describe-api.ts';
+import { measureRequests } from './metrics.ts';
+import type { App, AppParts } from './parts.ts';
+import { refuseForeignSites } from './refuse-foreign-sites.ts';
+import { refuseOtherMethods } from './refuse-other-methods.ts';
 import { buildRoutes } from './routes/builds.ts';
-import { gitRoutes } from './routes/git.ts';
-import { logRoutes } from './routes/log.ts';
 import { eventRoutes } from './routes/events.ts';
+import { gitRoutes } from './routes/git.ts';
 import { healthRoutes } from './routes/health.ts';
 import { installRoutes } from './routes/install.ts';
+import { logRoutes } from './routes/log.ts';
 import { planRoutes } from './routes/plan.ts';
-import { measureRequests } from './metrics.ts';
-import { refuseOtherMethods } from './refuse-other-methods.ts';
-import { refuseForeignSites } from './refuse-foreign-sites.ts';
 import { validateInput } from './validate-input.ts';
-import type { App, AppParts } from './parts.ts';
 
 /** The HTTP API, ready to listen or to be asked by `inject`. */
 export async function createApp(parts: AppParts): Promise<App> {

@@ -7,8 +7,8 @@ import { submitBuild, type UnnamedBuild } from '../engine/submit-build.ts';
 import { parseTag, type Tag } from '../plan/names.ts';
 import type { Product } from '../product/product.ts';
 import type { PlanAnswer, Readiness, Submitted } from './answers.ts';
-import { renderLinks } from './links.ts';
 import { attemptOutcome } from './attempt-outcome.ts';
+import { renderLinks } from './links.ts';
 import { listComponents } from './list-components.ts';
 import { renderInstall } from './render-install.ts';
 import type { LinkedBuild, Service } from './service.ts';
@@ -25,7 +25,12 @@ export interface ServiceParts {
   /** Where it is reached, without a slash at the end; undefined where it is not (a CLI by itself). */
   url(): string | undefined;
   resolve(body: unknown): Promise<Outcome<ResolvedRequest>>;
-  plan(request: ResolvedRequest, signal: AbortSignal): Promise<Outcome<Pick<PlanAnswer, 'operatorVersion' | 'patches' | 'steps'> & { readonly tag: Tag }>>;
+  plan(
+    request: ResolvedRequest,
+    signal: AbortSignal,
+  ): Promise<
+    Outcome<Pick<PlanAnswer, 'operatorVersion' | 'patches' | 'steps'> & { readonly tag: Tag }>
+  >;
   checks(): Promise<Readiness['checks']>;
 }
 
@@ -107,7 +112,8 @@ export function createBuildService(parts: ServiceParts): Service {
       }),
 
     cancel: (tag) => attemptOutcome(() => change(tag, (known) => engine.cancel(known))),
-    rerun: (tag, options) => attemptOutcome(() => change(tag, (known) => engine.rerun(known, options))),
+    rerun: (tag, options) =>
+      attemptOutcome(() => change(tag, (known) => engine.rerun(known, options))),
     components: () => attempt(async () => listComponents(await parts.product(), configuration)),
 
     readiness: async () => {

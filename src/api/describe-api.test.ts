@@ -11,12 +11,17 @@ interface Operation {
   readonly tags: readonly string[];
   readonly parameters?: readonly { readonly name: string; readonly in: string }[];
   readonly requestBody?: { readonly content: Record<string, { readonly schema: object }> };
-  readonly responses: Record<string, { readonly description: string; readonly content?: Record<string, { schema: object }> }>;
+  readonly responses: Record<
+    string,
+    { readonly description: string; readonly content?: Record<string, { schema: object }> }
+  >;
 }
 interface Description {
   readonly openapi: string;
   readonly paths: Record<string, Record<string, Operation>>;
-  readonly components: { readonly schemas: Record<string, { examples?: unknown[]; example?: unknown }> };
+  readonly components: {
+    readonly schemas: Record<string, { examples?: unknown[]; example?: unknown }>;
+  };
 }
 
 const service = new FakeService();
@@ -51,7 +56,11 @@ function problemsOf(schema: object, value: unknown): unknown {
 
 test('every route of the API is described, and nothing else', () => {
   expect(description.openapi).toBe('3.1.0');
-  expect(operations().map(({ path, method }) => `${method.toUpperCase()} ${path}`).sort()).toEqual([
+  expect(
+    operations()
+      .map(({ path, method }) => `${method.toUpperCase()} ${path}`)
+      .sort(),
+  ).toEqual([
     'GET /api/builds',
     'GET /api/builds/{tag}',
     'GET /api/builds/{tag}/events',
@@ -75,11 +84,16 @@ test('every operation has a name of its own, a summary, a tag and described answ
   const ids = operations().map(({ operation }) => operation.operationId);
   expect(new Set(ids).size).toBe(ids.length);
   for (const { path, operation } of operations()) {
-    expect(operation, path).toMatchObject({ summary: expect.any(String), tags: [expect.any(String)] });
+    expect(operation, path).toMatchObject({
+      summary: expect.any(String),
+      tags: [expect.any(String)],
+    });
     for (const [status, answer] of Object.entries(operation.responses)) {
       expect(answer.description, `${path} ${status}`).not.toBe('');
       if (Number(status) < 400 || status === '503') continue;
-      expect(Object.keys(answer.content ?? {}), `${path} ${status}`).toEqual(['application/problem+json']);
+      expect(Object.keys(answer.content ?? {}), `${path} ${status}`).toEqual([
+        'application/problem+json',
+      ]);
     }
   }
 });
@@ -87,19 +101,26 @@ test('every operation has a name of its own, a summary, a tag and described answ
 test('the parameters of a path are those in its name', () => {
   for (const { path, operation } of operations()) {
     const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
-    const described = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path').map(({ name }) => name);
+    const described = (operation.parameters ?? [])
+      .filter((parameter) => parameter.in === 'path')
+      .map(({ name }) => name);
     expect(described.sort(), path).toEqual(named.sort());
   }
 });
 
 test('no reference leads nowhere', () => {
-  for (const [, name] of JSON.stringify(description).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+  for (const [, name] of JSON.stringify(description).matchAll(
+    /"#\/components\/schemas\/([^"]+)"/g,
+  )) {
     expect(Object.keys(description.components.schemas)).toContain(name);
   }
 });
 
 describe('what is answered is what is described', () => {
-  const body = { name: 'test-my-thing', components: { 'tektoncd/pipeline': 'tektoncd/pipeline#4638' } };
+  const body = {
+    name: 'test-my-thing',
+    components: { 'tektoncd/pipeline': 'tektoncd/pipeline#4638' },
+  };
   test.for([
     ['POST', '/', '/', body],
     ['GET', '/api/builds', '/api/builds', undefined],
@@ -121,7 +142,8 @@ describe('what is answered is what is described', () => {
   });
 
   test('also what a request of the proposal looks like, and its problems', async () => {
-    const schema = description.paths['/']?.['post']?.requestBody?.content['application/json']?.schema ?? {};
+    const schema =
+      description.paths['/']?.['post']?.requestBody?.content['application/json']?.schema ?? {};
     const examples = description.components.schemas['Request']?.examples ?? [];
     expect(examples).toHaveLength(2);
     for (const example of examples) expect(problemsOf(schema, example)).toBeUndefined();

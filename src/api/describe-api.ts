@@ -1,5 +1,8 @@
 import swagger from '@fastify/swagger';
-import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import {
+  createJsonSchemaTransform,
+  createJsonSchemaTransformObject,
+} from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { App } from './parts.ts';
 import { Problem } from './schema.ts';
@@ -12,7 +15,8 @@ export async function describeApi(app: App): Promise<void> {
       info: {
         title: 'Tributary',
         version: '0.1.0',
-        description: 'From refs of upstream code to an installable operator bundle with that code in it.',
+        description:
+          'From refs of upstream code to an installable operator bundle with that code in it.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       tags: [
@@ -36,7 +40,13 @@ export async function describeApi(app: App): Promise<void> {
 
 const zodToJsonConfig = {
   // Answers may get further fields: what a client must not rely on is their absence.
-  override: ({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: z.core.JSONSchema.BaseSchema }) => {
+  override: ({
+    zodSchema,
+    jsonSchema,
+  }: {
+    zodSchema: z.core.$ZodTypes;
+    jsonSchema: z.core.JSONSchema.BaseSchema;
+  }) => {
     if (zodSchema._zod.def.type === 'readonly') delete jsonSchema.readOnly;
     if (zodSchema._zod.def.type === 'object') delete jsonSchema.additionalProperties;
   },
@@ -49,7 +59,10 @@ export function problems(...statuses: readonly number[]) {
   return Object.fromEntries(
     statuses.map((status) => [
       status,
-      { description: descriptions[status] ?? 'Problem', content: { 'application/problem+json': { schema: Problem } } },
+      {
+        description: descriptions[status] ?? 'Problem',
+        content: { 'application/problem+json': { schema: Problem } },
+      },
     ]),
   );
 }

@@ -2,7 +2,9 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { App, Metrics } from './parts.ts';
 
 /** Makes the instruments; `openBuilds` is asked at every scrape. */
-export function createMetrics(openBuilds: () => Promise<Readonly<Record<'queued' | 'running', number>>>): Metrics {
+export function createMetrics(
+  openBuilds: () => Promise<Readonly<Record<'queued' | 'running', number>>>,
+): Metrics {
   const registry = new Registry();
   const registers = [registry];
   return {
@@ -44,7 +46,11 @@ export function createMetrics(openBuilds: () => Promise<Readonly<Record<'queued'
 export function measureRequests(app: App, metrics: Metrics): void {
   app.addHook('onSend', async (request, reply) => {
     metrics.requests.observe(
-      { method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) },
+      {
+        method: request.method,
+        route: request.routeOptions.url ?? 'none',
+        status: String(reply.statusCode),
+      },
       reply.elapsedTime / 1000,
     );
   });

@@ -7,7 +7,12 @@ import type { Metrics } from './parts.ts';
  * The same engine, whose builds are measured: how long steps take, how builds end. Only what happens
  * from `since` (RFC 3339) on is counted, as Prometheus expects of counters that begin at zero.
  */
-export function observed(engine: Engine, metrics: Metrics, since: string, signal: AbortSignal): Engine {
+export function observed(
+  engine: Engine,
+  metrics: Metrics,
+  since: string,
+  signal: AbortSignal,
+): Engine {
   const followed = new Set<Tag>();
 
   const follow = async (tag: Tag) => {
@@ -58,16 +63,22 @@ function measure(
     return;
   }
   if (!counts) return;
-  if (event.kind === 'step-finished' || event.kind === 'step-failed') {
-    const start = starts.get(event.step);
-    const outcome = event.kind === 'step-failed' ? 'failed' : wasReused(event) ? 'reused' : 'succeeded';
+  const observe = ({ step, at }: { step: string; at: string }, outcome: string) => {
+    const start = starts.get(step);
     if (start === undefined) return;
-    metrics.steps.observe({ kind: start.kind, outcome }, (Date.parse(event.at) - Date.parse(start.at)) / 1000);
-    return;
-  }
-  if (event.kind === 'failed') metrics.finished.inc({ state: 'failed', reason: event.failures[0]?.reason ?? 'none' });
-  if (event.kind === 'succeeded' || event.kind === 'cancelled') {
-    metrics.finished.inc({ state: event.kind, reason: 'none' });
+    const seconds = (Date.parse(at) - Date.parse(start.at)) / 1000;
+    metrics.steps.observe({ kind: start.kind, outcome }, seconds);
+  };
+  if (event.kind === 'step-finished') observe(event, wasReused(event) ? 'reused' : 'succeeded');
+  else if (event.kind === 'step-failed') observe(event, 'failed');
+  else countEnd(event, metrics);
+}
+
+function countEnd(event: BuildEvent, { finished }: Metrics): void {
+  if (event.kind === 'failed') {
+    finished.inc({ state: 'failed', reason: event.failures[0]?.reason ?? 'none' });
+  } else if (event.kind === 'succeeded' || event.kind === 'cancelled') {
+    finished.inc({ state: event.kind, reason: 'none' });
   }
 }
 
@@ -76,11 +87,17 @@ function wasReused({ output }: Extract<BuildEvent, { kind: 'step-finished' }>): 
 }
 
 /** How many builds wait and run, for the gauge. */
-export async function countOpen(engine: Engine): Promise<Readonly<Record<'queued' | 'running', number>>> {
+export async function countOpen(
+  engine: Engine,
+): Promise<Readonly<Record<'queued' | 'running', number>>> {
   const count = async (state: 'queued' | 'running') => {
     let builds = 0;
     for (let after: string | null | undefined; after !== null; ) {
-      const page = await engine.list({ state, limit: 100, ...(after === undefined ? {} : { after }) });
+      const page = await engine.list({
+        state,
+        limit: 100,
+        ...(after === undefined ? {} : { after }),
+      });
       builds += page.builds.length;
       after = page.next;
     }

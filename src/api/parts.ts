@@ -47,7 +47,11 @@ export interface ExportedRepository {
 /** Serves the merged sources of builds to git clients; undefined where a build exports no such repository. */
 export interface GitExport {
   /** What `info/refs` answers. `protocol` is the client's Git-Protocol header. */
-  advertise(repository: ExportedRepository, protocol: string, signal: AbortSignal): Promise<Readable | undefined>;
+  advertise(
+    repository: ExportedRepository,
+    protocol: string,
+    signal: AbortSignal,
+  ): Promise<Readable | undefined>;
   uploadPack(
     repository: ExportedRepository,
     protocol: string,
@@ -55,4 +59,3 @@ export interface GitExport {
     signal: AbortSignal,
   ): Promise<Readable | undefined>;
 }
-

@@ -2,7 +2,10 @@ import { type Failure, reasons } from '../builds/failure.ts';
 import type { Problem } from './answers.ts';
 
 /** Failures → RFC 9457 problem details: the first failure speaks, `problems` has them all. */
-export function renderProblem(failures: readonly [Failure, ...Failure[]], instance: string): Problem {
+export function renderProblem(
+  failures: readonly [Failure, ...Failure[]],
+  instance: string,
+): Problem {
   const [first] = failures;
   const row = reasons[first.reason];
   return {

@@ -1,5 +1,5 @@
-import type { App } from './parts.ts';
 import { sendFailures } from './answer-errors.ts';
+import type { App } from './parts.ts';
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 

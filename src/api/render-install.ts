@@ -79,10 +79,14 @@ function warnings(build: Installable): string[] {
   return [
     'Going back to a build that was installed before (A, then B, then A again) never ends: each CSV replaces the other. Ask for the same code under a new name (seconds of work), or remove the operator first.',
     ...(build.pullSecret
-      ? ['PULL-SECRET is the name of a kubernetes.io/dockerconfigjson secret, made from the pull secret of the remote, in the namespaces named.']
+      ? [
+          'PULL-SECRET is the name of a kubernetes.io/dockerconfigjson secret, made from the pull secret of the remote, in the namespaces named.',
+        ]
       : []),
     ...(build.insecure
-      ? ['The registry is not secured by a known certificate: the nodes of the cluster must be told to trust it.']
+      ? [
+          'The registry is not secured by a known certificate: the nodes of the cluster must be told to trust it.',
+        ]
       : []),
   ];
 }

@@ -25,7 +25,10 @@ export const Failure = z
     reason,
     detail: z.string().describe('What happened, to what.'),
     hint: z.string().describe('What to do next.'),
-    pointer: z.string().exactOptional().describe('Where in the request: a JSON pointer (RFC 6901).'),
+    pointer: z
+      .string()
+      .exactOptional()
+      .describe('Where in the request: a JSON pointer (RFC 6901).'),
     about: z
       .record(z.string(), z.union([z.string(), z.number(), list(z.string())]))
       .exactOptional()
@@ -42,7 +45,9 @@ export const Problem = z
     instance: z.string().describe('The path that was asked for.'),
     reason,
     hint: z.string().describe('What to do next.'),
-    problems: list(Failure).describe('Everything that is wrong, the first of them being told above.'),
+    problems: list(Failure).describe(
+      'Everything that is wrong, the first of them being told above.',
+    ),
   })
   .describe('RFC 9457, `application/problem+json`.')
   .meta({
@@ -87,7 +92,9 @@ export const RefReading = z
 const readings = z.record(z.string(), RefReading).describe('How each ref was read, by component.');
 
 const plannedStep = {
-  id: z.string().describe('`<kind>` or `<kind>/<what>`, such as `image/openshift-pipelines-controller`.'),
+  id: z
+    .string()
+    .describe('`<kind>` or `<kind>/<what>`, such as `image/openshift-pipelines-controller`.'),
   kind: z.enum([
     ...['prepare', 'payload', 'image', 'operator-payload', 'manifests'],
     ...['bundle', 'index', 'verify', 'report'],
@@ -127,7 +134,9 @@ export const Inclusion = z
     requested: z.boolean(),
     outcome: z
       .enum(['included', 'not-from-your-ref'])
-      .describe('`included`: proven. `not-from-your-ref`: the place carries the component another way.'),
+      .describe(
+        '`included`: proven. `not-from-your-ref`: the place carries the component another way.',
+      ),
     proof: z.string().describe('How it was proven.'),
   })
   .meta({ id: 'Inclusion' });
@@ -153,7 +162,9 @@ export const PatchReport = z
 const pushed = z.object({ image: z.string(), digest: digest.nullable() });
 
 const failureOfBuild = Failure.extend({
-  owner: z.string().describe('Whose failure it is: request, ref, patch, product, infrastructure or tributary.'),
+  owner: z
+    .string()
+    .describe('Whose failure it is: request, ref, patch, product, infrastructure or tributary.'),
   step: z.string().nullable(),
 }).meta({ id: 'BuildFailure' });
 
@@ -165,7 +176,9 @@ export const Links = z
     install: z.string(),
     cancel: z.string().describe('POST.'),
     rerun: z.string().describe('POST.'),
-    bundle: z.string().describe('Image reference of the bundle: `operator-sdk run bundle` takes it.'),
+    bundle: z
+      .string()
+      .describe('Image reference of the bundle: `operator-sdk run bundle` takes it.'),
     index: z.string().describe('Image reference of the catalog.'),
     images: z.record(z.string(), z.string()).describe('Image name → reference.'),
   })
@@ -188,14 +201,19 @@ const buildFields = {
   images: list(BuiltImage),
   bundle: pushed,
   index: pushed,
-  inclusion: list(Inclusion).describe('Where each component is in the bundle, and how that was proven.'),
+  inclusion: list(Inclusion).describe(
+    'Where each component is in the bundle, and how that was proven.',
+  ),
   unpullable: list(Unpullable),
   patches: list(PatchReport),
   failure: failureOfBuild.nullable().describe('Null unless `state` is `failed`.'),
 };
 
 export const Build = z
-  .object({ ...buildFields, links: Links.exactOptional().describe('Only where a service answers.') })
+  .object({
+    ...buildFields,
+    links: Links.exactOptional().describe('Only where a service answers.'),
+  })
   .describe('A build: the same in HTTP and CLI.')
   .meta({ id: 'Build' });
 
@@ -266,7 +284,10 @@ export const PlanAnswer = z
     steps: list(
       PlannedStep.extend({
         key: z.string().nullable().describe('Null where it depends on what earlier steps make.'),
-        hit: z.boolean().nullable().describe('Whether it is there already; null where the key is not known yet.'),
+        hit: z
+          .boolean()
+          .nullable()
+          .describe('Whether it is there already; null where the key is not known yet.'),
       }),
     ),
   })
@@ -276,7 +297,9 @@ export const PlanAnswer = z
 export const Components = z
   .object({
     product: z.string(),
-    releases: list(z.object({ name: z.string(), branch: z.string(), version: z.string(), default: z.boolean() })),
+    releases: list(
+      z.object({ name: z.string(), branch: z.string(), version: z.string(), default: z.boolean() }),
+    ),
     components: list(
       z.object({
         name: z.string(),
@@ -314,7 +337,9 @@ export const Readiness = z
   .meta({ id: 'Readiness' });
 
 export const Rerun = z
-  .strictObject({ rebuild: z.boolean().optional().describe('Use nothing that was built before, but compare.') })
+  .strictObject({
+    rebuild: z.boolean().optional().describe('Use nothing that was built before, but compare.'),
+  })
   .optional()
   .meta({ id: 'Rerun' });
 

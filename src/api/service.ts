@@ -24,9 +24,18 @@ export interface Service {
   get(tag: string): Promise<Outcome<LinkedBuild>>;
   list(query: BuildQuery): Promise<Outcome<LinkedBuildPage>>;
   /** Events after the one with id `after`, then live ones until the build ends. */
-  events(tag: string, after: string | undefined, signal: AbortSignal): Promise<Outcome<AsyncIterable<BuildEvent>>>;
+  events(
+    tag: string,
+    after: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Outcome<AsyncIterable<BuildEvent>>>;
   /** Text of a step's log; with `follow`, until the step ends. */
-  log(tag: string, step: string, follow: boolean, signal: AbortSignal): Promise<Outcome<AsyncIterable<string>>>;
+  log(
+    tag: string,
+    step: string,
+    follow: boolean,
+    signal: AbortSignal,
+  ): Promise<Outcome<AsyncIterable<string>>>;
   install(tag: string): Promise<Outcome<Install>>;
   cancel(tag: string): Promise<Outcome<LinkedBuild>>;
   rerun(tag: string, options: { readonly rebuild: boolean }): Promise<Outcome<LinkedBuild>>;

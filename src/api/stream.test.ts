@@ -16,7 +16,12 @@ const told: BuildEvent[] = (['queued', 'started'] as const).map((kind, index) =>
   at: `2026-11-23T10:00:0${index}Z`,
   attempt: 1,
 }));
-const end: BuildEvent = { kind: 'succeeded', id: '1/build/succeeded', at: '2026-11-23T10:00:09Z', attempt: 1 };
+const end: BuildEvent = {
+  kind: 'succeeded',
+  id: '1/build/succeeded',
+  at: '2026-11-23T10:00:09Z',
+  attempt: 1,
+};
 
 let service: FakeService;
 let closing: AbortController;

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { FailureError, type Failure } from '../builds/failure.ts';
+import { type Failure, FailureError } from '../builds/failure.ts';
 import type { App } from './parts.ts';
 
 /**

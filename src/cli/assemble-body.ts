@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { Service } from '../api/service.ts';
 import type { Components } from '../api/answers.ts';
+import type { Service } from '../api/service.ts';
 import { demand, FailureError } from '../builds/failure.ts';
 import type { KnownComponents } from '../request/check-request.ts';
 import { matchComponent } from '../request/match-component.ts';
@@ -64,14 +64,19 @@ async function nameComponents(service: Service, refs: readonly string[], flags: 
     };
     named[component] = Object.keys(how).length === 0 ? ref : { ref, ...how };
   }
-  for (const [flag, values] of [['--as', as], ['--base', base]] as const) {
-    for (const component of values.keys()) {
-      if (component !== '' && !(component in named)) {
-        throw usage(`${flag} names ${component}, which no ref is for.`, `Named are: ${Object.keys(named).join(', ')}.`);
-      }
-    }
-  }
+  refuseOthers('--as', as, named);
+  refuseOthers('--base', base, named);
   return named;
+}
+
+/** A flag for a component that no ref is for is a mistake, not a wish. */
+function refuseOthers(flag: string, values: ReadonlyMap<string, string>, named: object): void {
+  const other = [...values.keys()].find((component) => component !== '' && !(component in named));
+  if (other === undefined) return;
+  throw usage(
+    `${flag} names ${other}, which no ref is for.`,
+    `Named are: ${Object.keys(named).join(', ')}.`,
+  );
 }
 
 function knownComponents({ product, components }: Components): KnownComponents {
@@ -86,7 +91,10 @@ function byComponent(values: readonly string[], flag: string): Map<string, strin
     const split = /^([^/=\s]+\/[^/=\s]+)=(.+)$/.exec(value);
     const key = split?.[1] ?? '';
     if (result.has(key)) {
-      throw usage(`${flag} is given twice for ${key || 'all refs'}.`, `Write ${flag} COMPONENT=VALUE for each.`);
+      throw usage(
+        `${flag} is given twice for ${key || 'all refs'}.`,
+        `Write ${flag} COMPONENT=VALUE for each.`,
+      );
     }
     result.set(key, split?.[2] ?? value);
   }
@@ -98,7 +106,10 @@ function patchesOf(values: readonly string[]) {
     values.map((value) => {
       const split = /^([^=]+)=(.+)$/.exec(value);
       if (split?.[1] === undefined || split[2] === undefined) {
-        throw usage(`--patches ${value} cannot be read.`, 'Write COMPONENT=none, or COMPONENT=0001-x.patch,0002-y.patch.');
+        throw usage(
+          `--patches ${value} cannot be read.`,
+          'Write COMPONENT=none, or COMPONENT=0001-x.patch,0002-y.patch.',
+        );
       }
       return [split[1], split[2] === 'none' ? 'none' : { skip: split[2].split(',') }];
     }),
@@ -107,16 +118,29 @@ function patchesOf(values: readonly string[]) {
 
 async function readRequest({ io }: CliContext, file: string): Promise<Record<string, unknown>> {
   const where = file === '-' ? 'standard input' : file;
-  const text = file === '-' ? await io.readInput() : await readFile(file, 'utf8').catch((error: Error) => {
-    throw usage(`The request ${file} cannot be read: ${error.message}.`, 'Name a file with a request as JSON, or - for standard input.');
-  });
+  const text =
+    file === '-'
+      ? await io.readInput()
+      : await readFile(file, 'utf8').catch((error: Error) => {
+          throw usage(
+            `The request ${file} cannot be read: ${error.message}.`,
+            'Name a file with a request as JSON, or - for standard input.',
+          );
+        });
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>;
   } catch (error) {
-    throw usage(`The request in ${where} is not JSON: ${(error as Error).message}.`, 'Correct it there.');
+    throw usage(
+      `The request in ${where} is not JSON: ${(error as Error).message}.`,
+      'Correct it there.',
+    );
   }
-  throw usage(`The request in ${where} is not a JSON object.`, 'Write {"name": …, "components": {…}}.');
+  throw usage(
+    `The request in ${where} is not a JSON object.`,
+    'Write {"name": …, "components": {…}}.',
+  );
 }
 
 function optional<Key extends string>(key: Key, value: string | undefined) {

@@ -39,9 +39,13 @@ export async function followToEnd(
   quiet: boolean,
 ): Promise<number> {
   const { io, globals } = context;
-  const ended = await followBuild(context, opened, tag, { onInterrupt, quiet: quiet && globals.json });
+  const ended = await followBuild(context, opened, tag, {
+    onInterrupt,
+    quiet: quiet && globals.json,
+  });
   if (ended === undefined) {
-    if (!globals.json) io.err(`The build goes on; tributary status ${tag} --follow shows it again.\n`);
+    if (!globals.json)
+      io.err(`The build goes on; tributary status ${tag} --follow shows it again.\n`);
     return 0;
   }
   await printBuild(context, opened, ended);
@@ -49,21 +53,31 @@ export async function followToEnd(
 }
 
 /** Prints a build: as JSON, or its summary with the commands to install it. */
-export async function printBuild(context: CliContext, { service }: OpenedService, build: Build): Promise<void> {
+export async function printBuild(
+  context: CliContext,
+  { service }: OpenedService,
+  build: Build,
+): Promise<void> {
   const { io, globals } = context;
   if (globals.json) {
     io.out(`${JSON.stringify(build)}\n`);
     return;
   }
   const install = build.state === 'succeeded' ? await service.install(build.tag) : undefined;
-  io.out(`\n${renderSummary(build, install?.ok === true ? install.value : undefined, styleOf(io, globals))}`);
+  io.out(
+    `\n${renderSummary(build, install?.ok === true ? install.value : undefined, styleOf(io, globals))}`,
+  );
 }
 
 function announce({ io, globals }: CliContext, submitted: Submitted): void {
   if (globals.json) return;
   const style = styleOf(io, globals);
   const { tag, pipelinerun, outcome } = submitted;
-  const known = { created: '', known: ', asked before', restarted: `, attempt ${submitted.attempt}` }[outcome];
+  const known = {
+    created: '',
+    known: ', asked before',
+    restarted: `, attempt ${submitted.attempt}`,
+  }[outcome];
   io.out(`${style.bold(tag)}  ${pipelinerun}${known}\n`);
   for (const [component, { ref, as, commit, why }] of Object.entries(submitted.components)) {
     io.out(`  ${component}: ${ref} is ${commit.slice(0, 12)}, ${as}. ${why}\n`);

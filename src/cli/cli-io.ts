@@ -1,5 +1,5 @@
-import type { Outcome } from '../builds/failure.ts';
 import type { Service } from '../api/service.ts';
+import type { Outcome } from '../builds/failure.ts';
 
 /** The world of a command: where it writes, what it reads, who interrupts it. */
 export interface CliIo {

@@ -3,7 +3,11 @@ import { FailureError } from '../builds/failure.ts';
 import type { CliContext } from './cli-io.ts';
 
 /** `tributary completion bash|zsh|fish`: a script for the shell, made from the commands themselves. */
-export async function completion({ io }: CliContext, program: Command, shell: string): Promise<number> {
+export async function completion(
+  { io }: CliContext,
+  program: Command,
+  shell: string,
+): Promise<number> {
   const render = { bash, zsh, fish }[shell];
   if (render === undefined) {
     throw new FailureError({
@@ -47,8 +51,12 @@ complete -o default -F _tributary tributary
 }
 
 function zsh(verbs: readonly Verb[]): string {
-  const described = verbs.map(({ name, summary }) => `    '${name}:${summary.replaceAll("'", '’')}'`);
-  const cases = verbs.map(({ name, options }) => `    ${name}) compadd -- ${options.join(' ')}; _files ;;`);
+  const described = verbs.map(
+    ({ name, summary }) => `    '${name}:${summary.replaceAll("'", '’')}'`,
+  );
+  const cases = verbs.map(
+    ({ name, options }) => `    ${name}) compadd -- ${options.join(' ')}; _files ;;`,
+  );
   return `#compdef tributary
 _tributary() {
   local -a verbs
@@ -68,7 +76,10 @@ function fish(verbs: readonly Verb[]): string {
   return verbs
     .flatMap(({ name, summary, options }) => [
       `complete -c tributary -n __fish_use_subcommand -a ${name} -d '${summary.replaceAll("'", '’')}'`,
-      ...options.map((option) => `complete -c tributary -n '__fish_seen_subcommand_from ${name}' -l ${option.slice(2)}`),
+      ...options.map(
+        (option) =>
+          `complete -c tributary -n '__fish_seen_subcommand_from ${name}' -l ${option.slice(2)}`,
+      ),
     ])
     .map((line) => `${line}\n`)
     .join('');

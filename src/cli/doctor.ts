@@ -11,7 +11,10 @@ export async function doctor(context: CliContext, examination?: Examination): Pr
   const looks = examination ?? (await import('./examine.ts')).examine(globals, io);
   const checks: Check[] = [];
   /** What `work` gives, or undefined where it failed: then that is told. */
-  const look = async <Found>(name: string, work: () => Promise<Found>): Promise<Found | undefined> => {
+  const look = async <Found>(
+    name: string,
+    work: () => Promise<Found>,
+  ): Promise<Found | undefined> => {
     try {
       return await work();
     } catch (error) {
@@ -45,7 +48,13 @@ function well(name: string, detail: string): Check {
   return { name, ok: true, detail, hint: null };
 }
 
-function describeProduct({ file, product }: { readonly file: string; readonly product: Product }): string {
+function describeProduct({
+  file,
+  product,
+}: {
+  readonly file: string;
+  readonly product: Product;
+}): string {
   const components = Object.keys(product.components).length;
   return `${file}: ${product.product}, ${components} components, ${Object.keys(product.images).length} images`;
 }
@@ -56,7 +65,12 @@ function excuse(check: Check, product: Product | undefined): Check {
     product !== undefined &&
     Object.values(product.components).some(({ payload }) => payload?.render === 'kustomize');
   if (check.ok || needed || !check.name.endsWith('kustomize')) return check;
-  return { ...check, ok: true, detail: `${check.detail}; only products with a kustomize payload need it`, hint: null };
+  return {
+    ...check,
+    ok: true,
+    detail: `${check.detail}; only products with a kustomize payload need it`,
+    hint: null,
+  };
 }
 
 function renderDiagnosis({ ok, checks }: Diagnosis, { io, globals }: CliContext): string {

@@ -9,7 +9,9 @@ export type Check = Diagnosis['checks'][number];
 export interface Examination {
   configuration(): Promise<LoadedConfiguration>;
   /** The product file and what is in it; undefined where none is named. */
-  product(configuration: LoadedConfiguration | undefined): Promise<{ readonly file: string; readonly product: Product } | undefined>;
+  product(
+    configuration: LoadedConfiguration | undefined,
+  ): Promise<{ readonly file: string; readonly product: Product } | undefined>;
   /** Programs, kernel, disk. */
   machine(configuration: LoadedConfiguration | undefined): Promise<readonly Check[]>;
   state(configuration: LoadedConfiguration): Promise<readonly Check[]>;

@@ -5,7 +5,11 @@ import { createRegistry } from '../adapters/registry.ts';
 import { inspectTools } from '../adapters/tools.ts';
 import { attempt, FailureError } from '../builds/failure.ts';
 import { Configuration } from '../config/config.ts';
-import { defaultStateFolder, type LoadedConfiguration, loadConfiguration } from '../config/load-config.ts';
+import {
+  defaultStateFolder,
+  type LoadedConfiguration,
+  loadConfiguration,
+} from '../config/load-config.ts';
 import { findProductFile, readProduct } from '../config/read-product.ts';
 import type { CliIo, GlobalOptions } from './cli-io.ts';
 import type { Check, Examination } from './examination.ts';
@@ -23,19 +27,30 @@ export function examine(globals: GlobalOptions, io: CliIo): Examination {
       const { tools } = configuration ?? Configuration.pick({ tools: true }).parse({});
       const state = configuration?.state ?? defaultStateFolder(io.environment);
       const checks = await inspectTools({ tools }, state);
-      return [nodeVersion(), ...checks.map(({ found, hint, ...check }) => ({ ...check, detail: found, hint: hint || null }))];
+      return [
+        nodeVersion(),
+        ...checks.map(({ found, hint, ...check }) => ({
+          ...check,
+          detail: found,
+          hint: hint || null,
+        })),
+      ];
     },
     state: checkState,
     registries: (configuration) =>
       Promise.all(
-        Object.entries(configuration.remotes).map(([name, { push }]) => checkRegistry(name, push, configuration)),
+        Object.entries(configuration.remotes).map(([name, { push }]) =>
+          checkRegistry(name, push, configuration),
+        ),
       ),
   };
 }
 
 function nodeVersion(): Check {
   const enough = Number(process.versions.node.split('.', 1)[0]) >= 24;
-  const hint = enough ? null : 'Run `npm ci` in the checkout: `npx tributary` then uses the Node that it brings.';
+  const hint = enough
+    ? null
+    : 'Run `npm ci` in the checkout: `npx tributary` then uses the Node that it brings.';
   return { name: 'node', ok: enough, detail: process.versions.node, hint };
 }
 
@@ -56,7 +71,11 @@ async function checkState({ state }: LoadedConfiguration): Promise<Check[]> {
 }
 
 /** The registry of a remote answers, and takes our credential where one is configured. */
-async function checkRegistry(name: string, push: string, configuration: LoadedConfiguration): Promise<Check> {
+async function checkRegistry(
+  name: string,
+  push: string,
+  configuration: LoadedConfiguration,
+): Promise<Check> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-doctor-'));
   try {
     const registry = await createRegistry(configuration, { folder, retryDelay: 50 });

@@ -51,7 +51,8 @@ export async function followBuild(
 const silent: Follower = { event: () => {}, end: () => {} };
 
 function followerOf({ io, globals }: CliContext, tag: string): Follower {
-  if (globals.json) return { event: (event) => io.out(`${JSON.stringify(event)}\n`), end: () => {} };
+  if (globals.json)
+    return { event: (event) => io.out(`${JSON.stringify(event)}\n`), end: () => {} };
   if (io.terminal) return liveTree(tag, io, styleOf(io, globals));
   return { event: plainLines(tag, (text) => io.out(text)), end: () => {} };
 }

@@ -20,7 +20,9 @@ export async function list(context: CliContext, query: BuildQuery): Promise<numb
     build.tag,
     build.state,
     build.release,
-    Object.values(build.components).map(({ ref }) => ref).join(' '),
+    Object.values(build.components)
+      .map(({ ref }) => ref)
+      .join(' '),
     build.requester,
     build.createdAt.slice(0, 19).replace('T', ' '),
   ]);

@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Service } from '../api/service.ts';
 import { demand } from '../builds/failure.ts';
+import { isFinished } from '../builds/fold.ts';
 import type { CliContext } from './cli-io.ts';
 
 /** `tributary logs TAG [STEP] [-f]`: the log of a step, or of every step that has begun, one after the other. */
@@ -11,27 +14,41 @@ export async function logs(
   const { io, globals } = context;
   await using opened = await context.openService({ work: follow });
   const leaving = new AbortController();
-  const stopListening = io.onInterrupt(() => (leaving.signal.aborted ? io.exit(130) : leaving.abort()));
+  const { signal } = leaving;
+  const stopListening = io.onInterrupt(() => (signal.aborted ? io.exit(130) : leaving.abort()));
+  const { service } = opened;
+  const steps = step === undefined ? begunSteps(service, tag, follow, signal) : [step];
+  let shown = 0;
   try {
-    const shown = new Set<string>();
-    for (;;) {
-      const build = demand(await opened.service.get(tag));
-      const begun = build.steps.filter(({ id, startedAt }) => startedAt !== undefined && !shown.has(id));
-      const next = step ?? begun[0]?.id;
-      if (next === undefined) {
-        if (!follow || !['queued', 'running'].includes(build.state) || leaving.signal.aborted) return 0;
-        await new Promise((resolve) => setTimeout(resolve, 300));
-        continue;
-      }
-      shown.add(next);
-      if (step === undefined && !globals.json) io.out(`${shown.size > 1 ? '\n' : ''}==> ${next} <==\n`);
-      const log = demand(await opened.service.log(tag, next, follow, leaving.signal));
+    for await (const id of steps) {
+      const log = demand(await service.log(tag, id, follow, signal));
+      if (step === undefined && !globals.json) io.out(`${shown > 0 ? '\n' : ''}==> ${id} <==\n`);
+      shown += 1;
       for await (const text of log) {
-        io.out(globals.json ? `${JSON.stringify({ step: next, text })}\n` : text);
+        io.out(globals.json ? `${JSON.stringify({ step: id, text })}\n` : text);
       }
-      if (step !== undefined || leaving.signal.aborted) return 0;
     }
+    return 0;
   } finally {
     stopListening();
+  }
+}
+
+/** Steps of a build that have begun; with `follow` also those that begin later, until the build ends. */
+async function* begunSteps(
+  service: Service,
+  tag: string,
+  follow: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  const told = new Set<string>();
+  while (!signal.aborted) {
+    const build = demand(await service.get(tag));
+    const next = build.steps.find(({ id, startedAt }) => startedAt !== undefined && !told.has(id));
+    if (next !== undefined) {
+      told.add(next.id);
+      yield next.id;
+    } else if (!follow || isFinished(build.state)) return;
+    else await sleep(300, undefined, { signal }).catch(() => {});
   }
 }

@@ -1,5 +1,5 @@
-import { type Failure, FailureError } from '../builds/failure.ts';
 import { renderProblem } from '../api/problem.ts';
+import { type Failure, FailureError } from '../builds/failure.ts';
 import type { CliContext } from './cli-io.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { styleOf } from './render/style.ts';
@@ -10,7 +10,10 @@ type Failures = readonly [Failure, ...Failure[]];
  * Prints failures, two lines each (`--json`: one Problem on stdout), and gives the exit code. The
  * one handler of the CLI: whatever a verb throws ends here.
  */
-export function printError({ io, globals }: Pick<CliContext, 'io' | 'globals'>, error: unknown): number {
+export function printError(
+  { io, globals }: Pick<CliContext, 'io' | 'globals'>,
+  error: unknown,
+): number {
   const failures = error instanceof FailureError ? error.failures : [bug(error)];
   if (globals.json) io.out(`${JSON.stringify(renderProblem(failures as Failures, 'cli:'))}\n`);
   else io.err(renderFailures(failures, styleOf(io, globals)));
@@ -18,10 +21,15 @@ export function printError({ io, globals }: Pick<CliContext, 'io' | 'globals'>, 
 }
 
 /** Failures for people. */
-export function renderFailures(failures: readonly Failure[], style: ReturnType<typeof styleOf>): string {
+export function renderFailures(
+  failures: readonly Failure[],
+  style: ReturnType<typeof styleOf>,
+): string {
   return failures
     .map(({ detail, hint, about }) => {
-      const lists = Object.entries(about ?? {}).map(([key, value]) => `  ${key}: ${[value].flat().join(', ')}\n`);
+      const lists = Object.entries(about ?? {}).map(
+        ([key, value]) => `  ${key}: ${[value].flat().join(', ')}\n`,
+      );
       return `${style.red('error:')} ${detail}\n${lists.join('')}  ${indent(hint)}\n`;
     })
     .join('');

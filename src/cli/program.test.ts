@@ -132,8 +132,13 @@ describe('--json is what the schema says', () => {
 
   test('status --follow: an event on each line, and the build last', async () => {
     const { out } = await run(['status', tag, '--follow', '--json'], { service: following() });
-    const lines = out.trimEnd().split('\n').map((line) => JSON.parse(line));
-    expect(lines.slice(0, -1).map((line) => schema.BuildEvent.parse(line).kind)).toEqual(changes.map(({ kind }) => kind));
+    const lines = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.slice(0, -1).map((line) => schema.BuildEvent.parse(line).kind)).toEqual(
+      changes.map(({ kind }) => kind),
+    );
     expect(schema.Build.parse(lines.at(-1)).tag).toBe(tag);
   });
 
@@ -142,15 +147,35 @@ describe('--json is what the schema says', () => {
     service.failures = [failure('bad-name'), failure('bad-ref')];
     const { code, out, err } = await run(['build', ref, '--json'], { service });
     expect([code, err]).toEqual([2, '']);
-    expect(schema.Problem.parse(JSON.parse(out)).problems.map(({ reason }) => reason)).toEqual(['bad-name', 'bad-ref']);
+    expect(schema.Problem.parse(JSON.parse(out)).problems.map(({ reason }) => reason)).toEqual([
+      'bad-name',
+      'bad-ref',
+    ]);
   });
 });
 
 describe('the request that is made of refs and flags', () => {
   test('flags are its fields', async () => {
     const { service } = await run([
-      ...['build', ref, 'tektoncd/operator=vdemeester/tektoncd-operator@shiny', '--name', 'n', '--release', '1.23'],
-      ...['--as', 'merge', '--as', 'tektoncd/operator=head', '--base', 'tektoncd/pipeline=main', '--remote', 'demo'],
+      ...[
+        'build',
+        ref,
+        'tektoncd/operator=vdemeester/tektoncd-operator@shiny',
+        '--name',
+        'n',
+        '--release',
+        '1.23',
+      ],
+      ...[
+        '--as',
+        'merge',
+        '--as',
+        'tektoncd/operator=head',
+        '--base',
+        'tektoncd/pipeline=main',
+        '--remote',
+        'demo',
+      ],
       ...['--patches', 'tektoncd/pipeline=none', '--patches', 'tektoncd/operator=1.patch,2.patch'],
       ...['--notify', 'team', '--notify', 'me', '--rebuild', '--product-ref', 'a/b#1'],
     ]);
@@ -161,7 +186,10 @@ describe('the request that is made of refs and flags', () => {
         product: 'a/b#1',
         remote: 'demo',
         notify: ['team', 'me'],
-        patches: { 'tektoncd/pipeline': 'none', 'tektoncd/operator': { skip: ['1.patch', '2.patch'] } },
+        patches: {
+          'tektoncd/pipeline': 'none',
+          'tektoncd/operator': { skip: ['1.patch', '2.patch'] },
+        },
         rebuild: true,
         components: {
           'tektoncd/pipeline': { ref, as: 'merge', base: 'main' },
@@ -187,11 +215,27 @@ describe('the request that is made of refs and flags', () => {
   });
 
   test.for([
-    ['one component twice', ['build', ref, 'tektoncd/pipeline#1'], 'tektoncd/pipeline is named twice'],
-    ['a flag for another component', ['build', ref, '--base', 'a/b=main'], '--base names a/b, which no ref is for'],
-    ['patches of no component', ['build', ref, '--patches', 'none'], '--patches none cannot be read'],
+    [
+      'one component twice',
+      ['build', ref, 'tektoncd/pipeline#1'],
+      'tektoncd/pipeline is named twice',
+    ],
+    [
+      'a flag for another component',
+      ['build', ref, '--base', 'a/b=main'],
+      '--base names a/b, which no ref is for',
+    ],
+    [
+      'patches of no component',
+      ['build', ref, '--patches', 'none'],
+      '--patches none cannot be read',
+    ],
     ['a ref of nobody', ['build', 'me/other#1'], '"me/other" is not the repository of a component'],
-    ['a request that is not there', ['build', '--request', '/nowhere.json'], '/nowhere.json cannot be read'],
+    [
+      'a request that is not there',
+      ['build', '--request', '/nowhere.json'],
+      '/nowhere.json cannot be read',
+    ],
   ] as const)('refuses %s', async ([, args, text]) => {
     const { code, err, service } = await run(args);
     expect([code, service.bodies]).toEqual([2, []]);
@@ -202,7 +246,8 @@ describe('the request that is made of refs and flags', () => {
 
 describe('exit codes', () => {
   test('every reason has one that --help documents', () => {
-    for (const { exit } of Object.values(reasons)) expect(Object.keys(exitCodes)).toContain(String(exit));
+    for (const { exit } of Object.values(reasons))
+      expect(Object.keys(exitCodes)).toContain(String(exit));
   });
 
   test.for([
@@ -248,7 +293,9 @@ describe('Ctrl-C', () => {
     service.more = new Promise((resolve) => {
       service.cancel = async (asked) => {
         const outcome = await cancel(asked);
-        resolve([{ kind: 'cancelled', id: '1/build/cancelled', at: '2026-11-23T10:00:09Z', attempt: 1 }]);
+        resolve([
+          { kind: 'cancelled', id: '1/build/cancelled', at: '2026-11-23T10:00:09Z', attempt: 1 },
+        ]);
         return outcome;
       };
     });
@@ -295,5 +342,50 @@ test('a request that is known and failed by its code is told with the way to rer
 
 test.for(['bash', 'zsh', 'fish'])('completion for %s knows every verb', async (shell) => {
   const { out } = await run(['completion', shell]);
-  for (const verb of ['build', 'plan', 'status', 'doctor', 'components']) expect(out).toContain(verb);
+  for (const verb of ['build', 'plan', 'status', 'doctor', 'components'])
+    expect(out).toContain(verb);
+});
+
+describe('logs', () => {
+  test('of no step in particular are those of every step that has begun', async () => {
+    const { code, out } = await run(['logs', tag]);
+    expect(code).toBe(0);
+    expect(out.match(/==> .* <==/g)).toEqual([
+      '==> prepare <==',
+      '==> image/openshift-pipelines-controller <==',
+      '==> image/openshift-pipelines-webhook <==',
+    ]);
+  });
+
+  test('with --follow go on with steps that begin later, until the build ends', async () => {
+    const service = new FakeService();
+    const [prepare, image, webhook] = exampleBuild.steps;
+    if (!prepare || !image || !webhook) throw new Error('the example has three steps');
+    const { startedAt: _, ...waiting } = image;
+    service.build = { ...exampleBuild, state: 'running', steps: [prepare, waiting] };
+    setTimeout(() => {
+      service.build = { ...exampleBuild, steps: [prepare, image] };
+    }, 50);
+    const { out } = await run(['logs', tag, '--follow'], { service });
+    expect(out).toBe(
+      '==> prepare <==\nlog of prepare\ndone\n\n==> image/openshift-pipelines-controller <==\nlog of image/openshift-pipelines-controller\ndone\n',
+    );
+  });
+
+  test('--json: a line for each piece, with its step', async () => {
+    const { out } = await run(['logs', tag, 'prepare', '--json']);
+    expect(
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toEqual([
+      { step: 'prepare', text: 'log of prepare\n' },
+      { step: 'prepare', text: 'done\n' },
+    ]);
+  });
+
+  test('of a step that is not there: 5', async () => {
+    expect((await run(['logs', tag, 'image/none'])).code).toBe(5);
+  });
 });

@@ -12,7 +12,11 @@ export type OpenService = (
 ) => Promise<OpenedService>;
 
 /** Runs the CLI with its arguments (those after the program's name) and gives the exit code. */
-export async function runCli(args: readonly string[], io: CliIo, open: OpenService): Promise<number> {
+export async function runCli(
+  args: readonly string[],
+  io: CliIo,
+  open: OpenService,
+): Promise<number> {
   let exitCode = 0;
   const program = createProgram(io, open, (code) => {
     exitCode = code;
@@ -27,14 +31,29 @@ export async function runCli(args: readonly string[], io: CliIo, open: OpenServi
 }
 
 /** The commands, without their work: each verb is loaded when it is run. */
-export function createProgram(io: CliIo, open: OpenService, done: (exitCode: number) => void): Command {
+export function createProgram(
+  io: CliIo,
+  open: OpenService,
+  done: (exitCode: number) => void,
+): Command {
   const program = new Command('tributary');
   program
-    .description('From refs of upstream code to an installable operator bundle with that code in it.')
+    .description(
+      'From refs of upstream code to an installable operator bundle with that code in it.',
+    )
     .version('0.1.0')
-    .option('--server <url>', 'talk to this service; default: TRIBUTARY_SERVER, else the one of the state folder, else work here')
-    .option('--product <file>', 'product file; default: TRIBUTARY_PRODUCT, else product.yaml beside the configuration')
-    .option('--config <file>', 'configuration; default: TRIBUTARY_CONFIG, else $XDG_CONFIG_HOME/tributary/config.yaml')
+    .option(
+      '--server <url>',
+      'talk to this service; default: TRIBUTARY_SERVER, else the one of the state folder, else work here',
+    )
+    .option(
+      '--product <file>',
+      'product file; default: TRIBUTARY_PRODUCT, else product.yaml beside the configuration',
+    )
+    .option(
+      '--config <file>',
+      'configuration; default: TRIBUTARY_CONFIG, else $XDG_CONFIG_HOME/tributary/config.yaml',
+    )
     .option('--json', 'print JSON, as in /openapi.json')
     .option('--no-color', 'no colors (also: NO_COLOR=1)')
     .addHelpText('after', `\nExit codes:\n${exitCodeLines()}`)
@@ -48,7 +67,9 @@ export function createProgram(io: CliIo, open: OpenService, done: (exitCode: num
   };
   /** A verb's action; commander gives the arguments, then options, then the command. */
   const verb =
-    <Arguments extends unknown[]>(work: (context: CliContext, ...args: Arguments) => Promise<number>) =>
+    <Arguments extends unknown[]>(
+      work: (context: CliContext, ...args: Arguments) => Promise<number>,
+    ) =>
     async (...args: Arguments) =>
       done(await work(context(), ...args));
 
@@ -62,7 +83,11 @@ export function createProgram(io: CliIo, open: OpenService, done: (exitCode: num
     );
   withRequestOptions(program.command('plan'))
     .summary('say what a build would do')
-    .action(verb(async (cli, refs: string[], flags: RequestFlags) => (await import('./plan.ts')).plan(cli, refs, flags)));
+    .action(
+      verb(async (cli, refs: string[], flags: RequestFlags) =>
+        (await import('./plan.ts')).plan(cli, refs, flags),
+      ),
+    );
   program
     .command('list')
     .summary('list builds, newest first')
@@ -75,12 +100,18 @@ export function createProgram(io: CliIo, open: OpenService, done: (exitCode: num
     .option('--component <component>', 'only builds that name this component')
     .option('--limit <number>', 'at most so many (1–100)', limit, 20)
     .option('--after <position>', 'the next page')
-    .action(verb(async (cli, flags: { limit: number }) => (await import('./list.ts')).list(cli, flags)));
+    .action(
+      verb(async (cli, flags: { limit: number }) => (await import('./list.ts')).list(cli, flags)),
+    );
   program
     .command('status <tag>')
     .summary('show a build')
     .option('-f, --follow', 'until it ends')
-    .action(verb(async (cli, tag: string, flags: { follow?: true }) => (await import('./status.ts')).status(cli, tag, flags.follow === true)));
+    .action(
+      verb(async (cli, tag: string, flags: { follow?: true }) =>
+        (await import('./status.ts')).status(cli, tag, flags.follow === true),
+      ),
+    );
   program
     .command('logs <tag> [step]')
     .summary('print the log of a step, or of all')
@@ -101,7 +132,10 @@ export function createProgram(io: CliIo, open: OpenService, done: (exitCode: num
     .option('--no-wait', 'print the answer and end; a service goes on building')
     .action(
       verb(async (cli, tag: string, flags: { rebuild?: true; wait: boolean }) =>
-        (await import('./rerun.ts')).rerun(cli, tag, { rebuild: flags.rebuild === true, wait: flags.wait }),
+        (await import('./rerun.ts')).rerun(cli, tag, {
+          rebuild: flags.rebuild === true,
+          wait: flags.wait,
+        }),
       ),
     );
   program
@@ -116,7 +150,11 @@ export function createProgram(io: CliIo, open: OpenService, done: (exitCode: num
     .command('serve')
     .summary('run the service')
     .option('--listen <address>', 'HOST:PORT, loopback only; default: what the configuration says')
-    .action(verb(async (cli, flags: { listen?: string }) => (await import('./serve.ts')).serve(cli, flags)));
+    .action(
+      verb(async (cli, flags: { listen?: string }) =>
+        (await import('./serve.ts')).serve(cli, flags),
+      ),
+    );
   program
     .command('doctor')
     .summary('check this machine, the configuration and the product file')
@@ -124,13 +162,20 @@ export function createProgram(io: CliIo, open: OpenService, done: (exitCode: num
   program
     .command('completion <shell>')
     .summary('print a completion script for bash, zsh or fish')
-    .action(verb(async (cli, shell: string) => (await import('./completion.ts')).completion(cli, program, shell)));
+    .action(
+      verb(async (cli, shell: string) =>
+        (await import('./completion.ts')).completion(cli, program, shell),
+      ),
+    );
   return program;
 }
 
 function withRequestOptions(command: Command): Command {
   return command
-    .argument('[refs...]', 'refs: owner/repo#4638, owner/repo@sha, a URL …; COMPONENT=REF where it is not clear')
+    .argument(
+      '[refs...]',
+      'refs: owner/repo#4638, owner/repo@sha, a URL …; COMPONENT=REF where it is not clear',
+    )
     .option('-n, --name <name>', 'name of the build (DNS-1123, up to 50 characters)')
     .option('--release <release>', 'release of the product; default: its default release')
     .option('--as <how>', '[COMPONENT=]auto, merge, pick or head', collect)
@@ -146,7 +191,8 @@ function withRequestOptions(command: Command): Command {
 function globalsOf(program: Command, io: CliIo): GlobalOptions {
   const { server, product, config, json, color } = program.opts();
   const { TRIBUTARY_SERVER, TRIBUTARY_PRODUCT } = io.environment;
-  const or = (option: string | undefined, variable: string | undefined) => option ?? (variable || undefined);
+  const or = (option: string | undefined, variable: string | undefined) =>
+    option ?? (variable || undefined);
   return {
     ...defined('server', or(server, TRIBUTARY_SERVER)),
     ...defined('product', or(product, TRIBUTARY_PRODUCT)),

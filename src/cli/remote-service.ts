@@ -1,8 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, fetch, type Response } from 'undici';
+import type {
+  Components,
+  Install,
+  PlanAnswer,
+  Problem,
+  Readiness,
+  Submitted,
+} from '../api/answers.ts';
 import { attemptOutcome } from '../api/attempt-outcome.ts';
 import type { LinkedBuild, LinkedBuildPage, Service } from '../api/service.ts';
-import type { Components, Install, PlanAnswer, Problem, Readiness, Submitted } from '../api/answers.ts';
 import type { BuildEvent } from '../builds/event.ts';
 import { type Failure, FailureError, type Outcome, reasons } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
@@ -33,7 +40,10 @@ export function createRemoteService(base: string): Service & AsyncDisposable {
     }
   };
 
-  const ask = async <Answer>(path: string, options: RequestOptions = {}): Promise<Outcome<Answer>> =>
+  const ask = async <Answer>(
+    path: string,
+    options: RequestOptions = {},
+  ): Promise<Outcome<Answer>> =>
     attemptOutcome<Answer>(async () => {
       const response = await send(path, options);
       return response.ok ? ok(await read<Answer>(response, root)) : refusal(response, root);
@@ -43,12 +53,18 @@ export function createRemoteService(base: string): Service & AsyncDisposable {
 
   return {
     submit: (body, requester) =>
-      ask<Submitted>('/api/builds', { method: 'POST', body, headers: { 'x-tributary-requester': requester } }),
+      ask<Submitted>('/api/builds', {
+        method: 'POST',
+        body,
+        headers: { 'x-tributary-requester': requester },
+      }),
     plan: (body, signal) => ask<PlanAnswer>('/api/plan', { method: 'POST', body, signal }),
     get: (tag) => ask<LinkedBuild>(at(tag)),
     list: (query) => {
       const entries = Object.entries(query).filter(([, value]) => value !== undefined);
-      const search = new URLSearchParams(entries.map(([key, value]): [string, string] => [key, String(value)]));
+      const search = new URLSearchParams(
+        entries.map(([key, value]): [string, string] => [key, String(value)]),
+      );
       return ask<LinkedBuildPage>(`/api/builds?${search}`);
     },
     events: (tag, after, signal) =>
@@ -56,7 +72,10 @@ export function createRemoteService(base: string): Service & AsyncDisposable {
         const open = (last: string | undefined) =>
           send(`${at(tag)}/events`, {
             signal,
-            headers: { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': last }) },
+            headers: {
+              accept: 'text/event-stream',
+              ...(last === undefined ? {} : { 'last-event-id': last }),
+            },
           });
         const response = await open(after);
         return response.ok ? ok(resumeEvents(response, open, after)) : refusal(response, root);
@@ -72,7 +91,8 @@ export function createRemoteService(base: string): Service & AsyncDisposable {
       }),
     install: (tag) => ask<Install>(`${at(tag)}/install`),
     cancel: (tag) => ask<LinkedBuild>(`${at(tag)}/cancel`, { method: 'POST' }),
-    rerun: (tag, options) => ask<LinkedBuild>(`${at(tag)}/rerun`, { method: 'POST', body: options }),
+    rerun: (tag, options) =>
+      ask<LinkedBuild>(`${at(tag)}/rerun`, { method: 'POST', body: options }),
     components: () => ask<Components>('/api/components'),
     readiness: async () => read<Readiness>(await send('/readyz'), root),
     [Symbol.asyncDispose]: () => agent.destroy(),
@@ -117,7 +137,8 @@ async function* resumeEvents(
     }
     const before = Date.now();
     lost ||= before;
-    if (before - lost > patience) throw unavailable(response.url, new Error('the event stream ended'));
+    if (before - lost > patience)
+      throw unavailable(response.url, new Error('the event stream ended'));
     await sleep(500);
     response = await open(last).catch((error: unknown) => {
       if (isAbort(error) || Date.now() - lost > patience) throw error;

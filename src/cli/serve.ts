@@ -1,7 +1,10 @@
 import type { CliContext } from './cli-io.ts';
 
 /** `tributary serve`: runs the service until SIGTERM or Ctrl-C; a second one ends it at once. */
-export async function serve(context: CliContext, flags: { readonly listen?: string }): Promise<number> {
+export async function serve(
+  context: CliContext,
+  flags: { readonly listen?: string },
+): Promise<number> {
   const { io, globals } = context;
   const { startService } = await import('../main.ts');
   const service = await startService({
@@ -10,7 +13,11 @@ export async function serve(context: CliContext, flags: { readonly listen?: stri
     ...(flags.listen === undefined ? {} : { listen: flags.listen }),
     environment: io.environment,
   });
-  io.out(globals.json ? `${JSON.stringify({ url: service.url })}\n` : `Tributary listens on ${service.url}\n`);
+  io.out(
+    globals.json
+      ? `${JSON.stringify({ url: service.url })}\n`
+      : `Tributary listens on ${service.url}\n`,
+  );
   let interrupts = 0;
   const interrupted = new Promise<void>((resolve) => {
     io.onInterrupt(() => {

@@ -106,7 +106,9 @@ remotes:
 
   test('says where it looked when there is no file', async () => {
     const missing = loadConfiguration(undefined, { XDG_CONFIG_HOME: folder });
-    await expect(missing).rejects.toThrow(`There is no configuration ${folder}/tributary/config.yaml`);
+    await expect(missing).rejects.toThrow(
+      `There is no configuration ${folder}/tributary/config.yaml`,
+    );
   });
 });
 

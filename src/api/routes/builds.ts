@@ -2,8 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { RequestBody } from '../../request/request-body.ts';
 import { sendFailures, sendOutcome } from '../answer-errors.ts';
-import type { App, AppParts } from '../parts.ts';
 import { problems } from '../describe-api.ts';
+import type { App, AppParts } from '../parts.ts';
 import { Build, BuildPage, BuildState, Rerun, Submitted } from '../schema.ts';
 
 /** `tag` in a path. */
@@ -32,7 +32,11 @@ export function buildRoutes(app: App, { service }: AppParts): void {
     description:
       'Answers when every ref is resolved; building goes on in the background. 200: the same was asked before, and this is its build (where it failed by its code: with the failure; POST to `links.rerun` tries again). 201: a run began.',
     body: RequestBody,
-    response: { 200: Submitted, 201: Submitted, ...problems(400, 403, 409, 413, 415, 422, 500, 502) },
+    response: {
+      200: Submitted,
+      201: Submitted,
+      ...problems(400, 403, 409, 413, 415, 422, 500, 502),
+    },
   };
   app.post('/', { schema: { ...submitSchema, operationId: 'submitAtRoot' } }, submit);
   app.post('/api/builds', { schema: { ...submitSchema, operationId: 'submit' } }, submit);
@@ -49,8 +53,14 @@ export function buildRoutes(app: App, { service }: AppParts): void {
       },
     },
     async (request, reply) => {
-      const query = Object.fromEntries(Object.entries(request.query).filter(([, value]) => value !== undefined));
-      return sendOutcome(request, reply, await service.list({ ...query, limit: request.query.limit }));
+      const query = Object.fromEntries(
+        Object.entries(request.query).filter(([, value]) => value !== undefined),
+      );
+      return sendOutcome(
+        request,
+        reply,
+        await service.list({ ...query, limit: request.query.limit }),
+      );
     },
   );
 
@@ -105,7 +115,9 @@ export function buildRoutes(app: App, { service }: AppParts): void {
           },
         ]);
       }
-      const outcome = await service.rerun(request.params.tag, { rebuild: body.data?.rebuild ?? false });
+      const outcome = await service.rerun(request.params.tag, {
+        rebuild: body.data?.rebuild ?? false,
+      });
       if (outcome.ok) reply.code(201);
       return sendOutcome(request, reply, outcome);
     },

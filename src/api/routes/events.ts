@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { BuildEvent } from '../../builds/event.ts';
 import { sendFailures } from '../answer-errors.ts';
-import type { App, AppParts } from '../parts.ts';
 import { problems, text } from '../describe-api.ts';
+import type { App, AppParts } from '../parts.ts';
 import { signalOf } from '../signal-of.ts';
 import { tagParams } from './builds.ts';
 
@@ -84,7 +84,9 @@ async function nextOrSilence(
   try {
     return await Promise.race([
       next,
-      sleep(heartbeat, 'silence' as const, { signal: AbortSignal.any([timer.signal, signal]) }).catch(() => 'gone' as const),
+      sleep(heartbeat, 'silence' as const, {
+        signal: AbortSignal.any([timer.signal, signal]),
+      }).catch(() => 'gone' as const),
     ]);
   } finally {
     timer.abort();

@@ -2,8 +2,8 @@ import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { z } from 'zod';
 import { FailureError } from '../../builds/failure.ts';
-import type { App, AppParts, ExportedRepository } from '../parts.ts';
 import { problems, text } from '../describe-api.ts';
+import type { App, AppParts, ExportedRepository } from '../parts.ts';
 import { signalOf } from '../signal-of.ts';
 
 const params = z.object({ tag: z.string(), owner: z.string(), repo: z.string() });
@@ -12,7 +12,9 @@ const params = z.object({ tag: z.string(), owner: z.string(), repo: z.string() }
 export function gitRoutes(app: App, { git, closing }: AppParts): void {
   const tags = ['git'];
   const base = '/api/builds/:tag/git/:owner/:repo';
-  app.addContentTypeParser('application/x-git-upload-pack-request', (_request, payload, done) => done(null, payload));
+  app.addContentTypeParser('application/x-git-upload-pack-request', (_request, payload, done) =>
+    done(null, payload),
+  );
 
   app.get(
     `${base}/info/refs`,
@@ -37,7 +39,11 @@ export function gitRoutes(app: App, { git, closing }: AppParts): void {
           hint: 'Use git clone or git fetch.',
         });
       }
-      const refs = await git.advertise(named(request.params), protocolOf(request.headers), signalOf(reply, closing));
+      const refs = await git.advertise(
+        named(request.params),
+        protocolOf(request.headers),
+        signalOf(reply, closing),
+      );
       if (refs === undefined) return reply.callNotFound();
       return reply.type('application/x-git-upload-pack-advertisement').send(refs);
     },
@@ -51,7 +57,10 @@ export function gitRoutes(app: App, { git, closing }: AppParts): void {
         tags,
         summary: 'Fetch from a merged source',
         params,
-        response: { 200: text('application/x-git-upload-pack-result', 'A pack.'), ...problems(403, 404, 415, 500) },
+        response: {
+          200: text('application/x-git-upload-pack-result', 'A pack.'),
+          ...problems(403, 404, 415, 500),
+        },
       },
     },
     async (request, reply) => {
@@ -64,7 +73,12 @@ export function gitRoutes(app: App, { git, closing }: AppParts): void {
       }
       const zipped = request.headers['content-encoding'] === 'gzip';
       const body = zipped ? request.body.pipe(createGunzip()) : request.body;
-      const pack = await git.uploadPack(named(request.params), protocolOf(request.headers), body, signalOf(reply, closing));
+      const pack = await git.uploadPack(
+        named(request.params),
+        protocolOf(request.headers),
+        body,
+        signalOf(reply, closing),
+      );
       if (pack === undefined) return reply.callNotFound();
       return reply.type('application/x-git-upload-pack-result').send(pack);
     },

@@ -1,5 +1,5 @@
-import type { App, AppParts } from '../parts.ts';
 import { problems, text } from '../describe-api.ts';
+import type { App, AppParts } from '../parts.ts';
 import { Readiness } from '../schema.ts';
 
 /** Whether the service lives, whether it can work, and what it has done so far. */
@@ -7,7 +7,14 @@ export function healthRoutes(app: App, { service, metrics, closing }: AppParts):
   const tags = ['service'];
   app.get(
     '/healthz',
-    { schema: { operationId: 'healthz', tags, summary: 'Whether the service lives', response: { 200: text('text/plain', '`ok`') } } },
+    {
+      schema: {
+        operationId: 'healthz',
+        tags,
+        summary: 'Whether the service lives',
+        response: { 200: text('text/plain', '`ok`') },
+      },
+    },
     async (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok\n'),
   );
 
@@ -20,15 +27,25 @@ export function healthRoutes(app: App, { service, metrics, closing }: AppParts):
         summary: 'Whether the service can work',
         response: {
           200: Readiness,
-          503: { description: 'It cannot, and why.', content: { 'application/json': { schema: Readiness } } },
+          503: {
+            description: 'It cannot, and why.',
+            content: { 'application/json': { schema: Readiness } },
+          },
           ...problems(500),
         },
       },
     },
     async (_request, reply) => {
       const readiness = await service.readiness();
-      const serving = { name: 'service', ok: !closing.aborted, detail: closing.aborted ? 'is ending' : 'takes requests' };
-      const answer = { ready: readiness.ready && serving.ok, checks: [serving, ...readiness.checks] };
+      const serving = {
+        name: 'service',
+        ok: !closing.aborted,
+        detail: closing.aborted ? 'is ending' : 'takes requests',
+      };
+      const answer = {
+        ready: readiness.ready && serving.ok,
+        checks: [serving, ...readiness.checks],
+      };
       return reply.code(answer.ready ? 200 : 503).send(answer);
     },
   );
@@ -36,8 +53,14 @@ export function healthRoutes(app: App, { service, metrics, closing }: AppParts):
   app.get(
     '/metrics',
     {
-      schema: { operationId: 'metrics', tags, summary: 'Metrics for Prometheus', response: { 200: text('text/plain', 'Text exposition format 0.0.4.'), ...problems(500) } },
+      schema: {
+        operationId: 'metrics',
+        tags,
+        summary: 'Metrics for Prometheus',
+        response: { 200: text('text/plain', 'Text exposition format 0.0.4.'), ...problems(500) },
+      },
     },
-    async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+    async (_request, reply) =>
+      reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
 }

@@ -1,10 +1,10 @@
+import { z } from 'zod';
 import { sendFailures } from '../answer-errors.ts';
-import type { App, AppParts } from '../parts.ts';
 import { problems } from '../describe-api.ts';
+import type { App, AppParts } from '../parts.ts';
 import { renderInstallText } from '../render-install.ts';
 import { Install } from '../schema.ts';
 import { tagParams } from './builds.ts';
-import { z } from 'zod';
 
 /** How a build is installed and removed: text for people, JSON for programs. */
 export function installRoutes(app: App, { service }: AppParts): void {
@@ -20,7 +20,10 @@ export function installRoutes(app: App, { service }: AppParts): void {
         response: {
           200: {
             description: 'Commands and manifests.',
-            content: { 'application/json': { schema: Install }, 'text/plain': { schema: z.string() } },
+            content: {
+              'application/json': { schema: Install },
+              'text/plain': { schema: z.string() },
+            },
           },
           ...problems(403, 404, 409, 500),
         },

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { sendFailures } from '../answer-errors.ts';
-import type { App, AppParts } from '../parts.ts';
 import { problems, text } from '../describe-api.ts';
+import type { App, AppParts } from '../parts.ts';
 import { signalOf } from '../signal-of.ts';
 
 /** The log of a step as text, following while it runs. */

@@ -1,7 +1,7 @@
 import { RequestBody } from '../../request/request-body.ts';
-import type { App, AppParts } from '../parts.ts';
 import { sendOutcome } from '../answer-errors.ts';
 import { problems } from '../describe-api.ts';
+import type { App, AppParts } from '../parts.ts';
 import { Components, PlanAnswer } from '../schema.ts';
 import { signalOf } from '../signal-of.ts';
 
@@ -14,7 +14,8 @@ export function planRoutes(app: App, { service, closing }: AppParts): void {
         operationId: 'plan',
         tags: ['builds'],
         summary: 'Say what a build would do',
-        description: 'The same body as a build; nothing is built. Conflicts and patches that do not apply are answered at once.',
+        description:
+          'The same body as a build; nothing is built. Conflicts and patches that do not apply are answered at once.',
         body: RequestBody,
         response: { 200: PlanAnswer, ...problems(400, 403, 409, 413, 415, 422, 500, 502) },
       },

@@ -9,7 +9,10 @@ export function plainLines(tag: string, out: (text: string) => void): (event: Bu
   const build = watchBuild(tag);
   return (event) => {
     watchEvent(build, event);
-    const text = describe(event, build.steps.get('step' in event ? event.step : '')?.startedAt ?? null);
+    const text = describe(
+      event,
+      build.steps.get('step' in event ? event.step : '')?.startedAt ?? null,
+    );
     if (text === undefined) return;
     const since = Date.parse(event.at) - Date.parse(build.begunAt ?? event.at);
     out(`${renderDuration(since).padStart(7)}  ${text}\n`);
@@ -17,7 +20,8 @@ export function plainLines(tag: string, out: (text: string) => void): (event: Bu
 }
 
 function describe(event: BuildEvent, startedAt: string | null): string | undefined {
-  const took = startedAt === null ? '' : ` in ${renderDuration(Date.parse(event.at) - Date.parse(startedAt))}`;
+  const took =
+    startedAt === null ? '' : ` in ${renderDuration(Date.parse(event.at) - Date.parse(startedAt))}`;
   switch (event.kind) {
     case 'queued':
       return event.attempt === 1 ? 'queued' : `queued, attempt ${event.attempt}`;

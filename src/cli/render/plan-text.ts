@@ -8,7 +8,11 @@ export function renderPlan(plan: PlanAnswer, style: Style): string {
     ([component, { ref, as, commit, why }]) =>
       `  ${component}: ${ref} is ${commit.slice(0, 12)}, ${as}. ${why}\n`,
   );
-  const patches = plan.patches.map(({ component, patch, outcome }) => [`  ${component}`, patch, outcome]);
+  const patches = plan.patches.map(({ component, patch, outcome }) => [
+    `  ${component}`,
+    patch,
+    outcome,
+  ]);
   const steps = plan.steps.map(({ id, key, hit }) => [
     `  ${id}`,
     hit === null ? 'when its inputs are known' : hit ? style.green('reuse') : style.yellow('build'),

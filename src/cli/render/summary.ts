@@ -1,5 +1,5 @@
-import type { Build, BuiltImage } from '../../builds/build.ts';
 import type { Install } from '../../api/answers.ts';
+import type { Build, BuiltImage } from '../../builds/build.ts';
 import { renderFailures } from '../print-failures.ts';
 import { renderBetween } from './duration.ts';
 import type { Style } from './style.ts';
@@ -22,7 +22,8 @@ export function renderSummary(build: Build, install: Install | undefined, style:
 }
 
 function headline(build: Build, style: Style): string {
-  const color = build.state === 'succeeded' ? style.green : build.state === 'failed' ? style.red : style.yellow;
+  const color =
+    build.state === 'succeeded' ? style.green : build.state === 'failed' ? style.red : style.yellow;
   const time =
     build.startedAt !== null && build.finishedAt !== null
       ? ` in ${renderBetween(build.startedAt, build.finishedAt)}`
@@ -44,7 +45,8 @@ function failureOf(build: Build, style: Style): string {
   if (build.failure === null) return '';
   const { failure } = build;
   const where = failure.step === null ? '' : ` in ${failure.step}`;
-  const log = failure.step === null ? '' : `  Its log: tributary logs ${build.tag} ${failure.step}\n`;
+  const log =
+    failure.step === null ? '' : `  Its log: tributary logs ${build.tag} ${failure.step}\n`;
   return `Failed${where} (${failure.reason}; whose it is: ${failure.owner})\n${renderFailures([failure], style)}${log}`;
 }
 
@@ -66,7 +68,11 @@ function inclusion(build: Build): string {
     `  ${place.component}`,
     place.place,
     place.commit.slice(0, 12),
-    place.outcome === 'included' ? (place.requested ? 'included' : 'as pinned') : 'not from your ref',
+    place.outcome === 'included'
+      ? place.requested
+        ? 'included'
+        : 'as pinned'
+      : 'not from your ref',
     place.proof,
   ]);
   return rows.length === 0 ? '' : `What is in the bundle\n${renderTable(rows)}`;
@@ -76,13 +82,17 @@ function patches(build: Build): string {
   const rows = build.patches.map(({ component, patch, outcome, by }) => [
     `  ${component}`,
     patch,
-    outcome === 'applied' ? `applied by ${by === 'tributary' ? 'Tributary' : 'the Dockerfile'}` : outcome,
+    outcome === 'applied'
+      ? `applied by ${by === 'tributary' ? 'Tributary' : 'the Dockerfile'}`
+      : outcome,
   ]);
   return rows.length === 0 ? '' : `Patches\n${renderTable(rows)}`;
 }
 
 function unpullable(build: Build, style: Style): string {
-  const rows = build.unpullable.map(({ image, how, remedy }) => `  ${image}: not ${how}. ${remedy}\n`);
+  const rows = build.unpullable.map(
+    ({ image, how, remedy }) => `  ${image}: not ${how}. ${remedy}\n`,
+  );
   return rows.length === 0 ? '' : `${style.yellow('A cluster could not pull')}\n${rows.join('')}`;
 }
 

@@ -25,9 +25,15 @@ export function renderTree(build: WatchedBuild, frame: Frame, style: Style): str
   if (lines.length + 1 > height) lines = branches(build, frame, isNotable);
   if (lines.length + 1 > height) {
     const hidden = lines.length + 2 - height;
-    lines = [...lines.slice(0, height - 2), { mark: ' ', text: `… ${hidden} more`, state: 'waiting', aside: '', note: '' }];
+    lines = [
+      ...lines.slice(0, height - 2),
+      { mark: ' ', text: `… ${hidden} more`, state: 'waiting', aside: '', note: '' },
+    ];
   }
-  return [style.bold(truncate(head, frame.columns - 1)), ...lines.map((line) => paint(line, frame, style))];
+  return [
+    style.bold(truncate(head, frame.columns - 1)),
+    ...lines.map((line) => paint(line, frame, style)),
+  ];
 }
 
 interface Line {
@@ -41,19 +47,26 @@ interface Line {
 }
 
 function headLine(build: WatchedBuild, frame: Frame): string {
-  const since = build.begunAt === null ? '' : ` ${renderDuration(frame.now - Date.parse(build.begunAt))}`;
+  const since =
+    build.begunAt === null ? '' : ` ${renderDuration(frame.now - Date.parse(build.begunAt))}`;
   const again = build.attempt > 1 ? `, attempt ${build.attempt}` : '';
   return `${build.tag}  ${build.state === 'over' ? 'done' : build.state}${again}${since}`;
 }
 
-function branches(build: WatchedBuild, frame: Frame, shown: (step: WatchedStep) => boolean): Line[] {
+function branches(
+  build: WatchedBuild,
+  frame: Frame,
+  shown: (step: WatchedStep) => boolean,
+): Line[] {
   const kinds = Map.groupBy(build.steps.values(), (step) => step.kind);
   return [...kinds].flatMap(([kind, steps]) => {
     const [only] = steps;
     if (steps.length === 1 && only !== undefined) return [lineOf(only, only.id, frame)];
     return [
       summaryOf(kind, steps, frame),
-      ...steps.filter(shown).map((step) => lineOf(step, `  ${step.id.slice(kind.length + 1)}`, frame)),
+      ...steps
+        .filter(shown)
+        .map((step) => lineOf(step, `  ${step.id.slice(kind.length + 1)}`, frame)),
     ];
   });
 }
@@ -71,7 +84,8 @@ function lineOf(step: WatchedStep, text: string, frame: Frame): Line {
 }
 
 function summaryOf(kind: string, steps: readonly WatchedStep[], frame: Frame): Line {
-  const count = (state: WatchedStep['state']) => steps.filter((step) => step.state === state).length;
+  const count = (state: WatchedStep['state']) =>
+    steps.filter((step) => step.state === state).length;
   const done = count('succeeded') + count('reused');
   const state =
     count('failed') > 0
@@ -82,7 +96,13 @@ function summaryOf(kind: string, steps: readonly WatchedStep[], frame: Frame): L
           ? 'running'
           : 'waiting';
   const reused = count('reused') === 0 ? '' : `, ${count('reused')} reused`;
-  return { mark: markOf(state, frame), text: kind, state, aside: `${done}/${steps.length}${reused}`, note: '' };
+  return {
+    mark: markOf(state, frame),
+    text: kind,
+    state,
+    aside: `${done}/${steps.length}${reused}`,
+    note: '',
+  };
 }
 
 function markOf(state: WatchedStep['state'], frame: Frame): string {
@@ -104,11 +124,21 @@ function markOf(state: WatchedStep['state'], frame: Frame): string {
 const nameColumns = 44;
 
 function paint(line: Line, frame: Frame, style: Style): string {
-  const color = { succeeded: style.green, reused: style.green, failed: style.red, running: style.cyan, skipped: style.dim, waiting: style.dim }[line.state];
+  const color = {
+    succeeded: style.green,
+    reused: style.green,
+    failed: style.red,
+    running: style.cyan,
+    skipped: style.dim,
+    waiting: style.dim,
+  }[line.state];
   // The last column stays free: some terminals wrap when it is written.
   const room = Math.max(0, frame.columns - 1 - 2);
   const name = truncate(line.text, Math.min(nameColumns, room));
   const padded = name + ' '.repeat(Math.max(0, Math.min(nameColumns, room) - displayWidth(name)));
-  const rest = truncate(`  ${line.aside.padStart(7)}${line.note === '' ? '' : `  ${line.note}`}`, room - displayWidth(padded));
+  const rest = truncate(
+    `  ${line.aside.padStart(7)}${line.note === '' ? '' : `  ${line.note}`}`,
+    room - displayWidth(padded),
+  );
   return `${color(line.mark)} ${line.state === 'waiting' ? style.dim(padded) : padded}${style.dim(rest)}`.trimEnd();
 }

@@ -99,5 +99,12 @@ function watchStep(build: WatchedBuild, event: Extract<BuildEvent, { step: strin
 }
 
 function waiting(step: Pick<PlannedStep, 'id' | 'kind'>): WatchedStep {
-  return { id: step.id, kind: step.kind, state: 'waiting', startedAt: null, finishedAt: null, progress: '' };
+  return {
+    id: step.id,
+    kind: step.kind,
+    state: 'waiting',
+    startedAt: null,
+    finishedAt: null,
+    progress: '',
+  };
 }
