@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { FailureError } from '../builds/failure.ts';
 import { run, startProcess } from './command.ts';
 
@@ -31,7 +31,8 @@ test('does not fail where a program ends without reading its input', async () =>
   expect(result.exitCode).toBe(0);
 });
 
-test('passes on no environment but PATH, HOME, LANG and what it is told', async () => {
+test('passes on no environment but PATH, HOME, TMPDIR, LANG and what it is told', async () => {
+  vi.stubEnv('TMPDIR', cwd);
   process.env['TRIBUTARY_TEST_SECRET'] = 'secret';
   process.env['TRIBUTARY_TEST_ASKED'] = 'asked';
   const result = await run('env', [], {
@@ -41,12 +42,13 @@ test('passes on no environment but PATH, HOME, LANG and what it is told', async 
   });
   delete process.env['TRIBUTARY_TEST_SECRET'];
   delete process.env['TRIBUTARY_TEST_ASKED'];
+  vi.unstubAllEnvs();
   const names = result.stdout
     .toString()
     .trim()
     .split('\n')
     .map((line) => line.split('=')[0]);
-  expect(names.sort()).toEqual(['A', 'HOME', 'LANG', 'PATH', 'TRIBUTARY_TEST_ASKED']);
+  expect(names.sort()).toEqual(['A', 'HOME', 'LANG', 'PATH', 'TMPDIR', 'TRIBUTARY_TEST_ASKED']);
 });
 
 test('keeps the end of long output, and says so', async () => {

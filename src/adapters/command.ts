@@ -8,7 +8,7 @@ import { TailBuffer } from './tail-buffer.ts';
 
 interface ProcessOptions {
   readonly cwd: string;
-  /** The whole environment besides PATH, HOME and LANG=C.UTF-8 (which it may replace). */
+  /** The whole environment besides PATH, HOME, TMPDIR and LANG=C.UTF-8 (which it may replace). */
   readonly env?: Readonly<Record<string, string>>;
   /** Variables of our own environment that are passed on where they are set, such as {@link networkVariables}. */
   readonly inherit?: readonly string[];
@@ -155,6 +155,8 @@ function environment(options: ProcessOptions): Record<string, string> {
     HOME: process.env['HOME'] ?? '/',
     // Messages that we read must not depend on the machine's language.
     LANG: 'C.UTF-8',
+    // Where one is set, as for steps, what a killed program leaves there is removed.
+    ...(process.env['TMPDIR'] ? { TMPDIR: process.env['TMPDIR'] } : {}),
   };
   for (const name of options.inherit ?? []) {
     const value = process.env[name];

@@ -39,6 +39,8 @@ test('it sees no process of the machine and few of our variables', async () => {
   expect(printed).toMatch(/^1$/m);
   expect(printed).toContain('NAMED_BY_THE_TEST=wanted');
   expect(printed).not.toContain('PRIVATE_OF_THE_TEST');
+  // What it forgets, or cannot remove when it is killed, goes with its folder.
+  expect(printed).toContain(`TMPDIR=${folder}\n`);
 });
 
 test('ending it ends all that it started, also what left its session, before it is said to be over', async () => {

@@ -5,7 +5,8 @@ import { networkVariables, run, startProcess } from './command.ts';
 import { contained, privilege } from './sandbox.ts';
 
 /**
- * Starts a command whose processes all end with it, with `end`, or with this process, however that ends.
+ * Starts a command whose processes all end with it, with `end`, or with this process, however that ends. Its folder is where
+ * it keeps temporary files, too.
  * `variables`: names of the environment variables that it may see besides the usual ones.
  */
 export async function startContained(
@@ -17,7 +18,8 @@ export async function startContained(
   const own = Object.keys(process.env).filter((name) => name.startsWith('TRIBUTARY_'));
   const child = await startProcess(line.program, line.args, {
     cwd,
-    env: line.env,
+    // Its folder is removed when it is gone: so nothing stays of what it could not remove when it was killed.
+    env: { ...line.env, TMPDIR: cwd },
     inherit: [...networkVariables, ...own, ...variables],
     fd3: true,
   });

@@ -1,10 +1,10 @@
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type CommitSha, parseCommitSha } from '../plan/names.ts';
-import { withFileLock } from './file-lock.ts';
 import { line } from './git-command.ts';
 import { askServer } from './git-failure.ts';
 import type { GitStore } from './git-store.ts';
+import { withRepositoryLock } from './repository-lock.ts';
 
 /**
  * Writes a bare repository to `folder` that serves `commit`, made by us, as `branch` and HEAD. Any git client can fetch
@@ -22,7 +22,7 @@ export async function exportCommit(
   }: { readonly whole: string; readonly folder: string; readonly branch: string },
 ): Promise<void> {
   await mkdir(dirname(whole), { recursive: true });
-  await withFileLock(`${whole}.lock`, async () => {
+  await withRepositoryLock(whole, async () => {
     await store.git(['init', '--quiet', '--bare', '--template=', whole]);
     const parents = await parentsOf(store, commit);
     for (const parent of parents) await fetchWhole(store, parent, whole);

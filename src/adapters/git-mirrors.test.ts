@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import {
@@ -53,6 +53,19 @@ test('a change merges into its base, the same commit on every machine', async ()
   );
   await elsewhere.fetch(upstream.url, [base, head]);
   expect(await elsewhere.merge(base, head)).toEqual(merged);
+});
+
+test('a git that was killed in the middle of a fetch is in nobody’s way', async () => {
+  const { folder, upstream, mirror } = await world();
+  const head = await upstream.commit('start', { f: '1\n' });
+  const [name] = (await readdir(join(folder, 'mirrors'))).filter((entry) => entry.endsWith('.git'));
+  const repository = join(folder, 'mirrors', name ?? '');
+  await mkdir(join(repository, 'refs', 'pinned'), { recursive: true });
+  for (const file of ['packed-refs.lock', 'shallow.lock', `refs/pinned/${head}.lock`])
+    await writeFile(join(repository, file), '');
+  await mirror.fetch(upstream.url, [head]);
+  expect(await mirror.treeOf(head)).toMatch(/^[0-9a-f]{40}$/);
+  expect((await readdir(repository)).filter((entry) => entry.endsWith('.lock'))).toEqual([]);
 });
 
 test('a merge of what is there already makes up nothing', async () => {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type CommitSha, parseTreeSha, type TreeSha } from '../plan/names.ts';
-import { withFileLock } from './file-lock.ts';
 import type { Git } from './git-command.ts';
 import { askServer } from './git-failure.ts';
 import type { GitSetting } from './git-settings.ts';
+import { withRepositoryLock } from './repository-lock.ts';
 
 /**
  * The objects of a mirror: a bare repository that holds whole histories, and trees and files only as
@@ -120,7 +120,7 @@ export class GitStore {
 
   /** Fetches one after the other: those of this process by a queue, those of others by a file. */
   locked<Value>(work: () => Promise<Value>): Promise<Value> {
-    const turn = this.#queue.then(() => withFileLock(`${this.repository}.lock`, work));
+    const turn = this.#queue.then(() => withRepositoryLock(this.repository, work));
     this.#queue = turn.catch(() => {});
     return turn;
   }
