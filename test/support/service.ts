@@ -1,15 +1,34 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { removeStepFolder } from '../../src/adapters/contained-process.ts';
 import type { Build } from '../../src/builds/build.ts';
+import type { BuildEvent } from '../../src/builds/event.ts';
+import { parseEvents } from '../../src/cli/parse-events.ts';
 import type { DemoWorld } from './demo-world.ts';
 
-const checkout = join(import.meta.dirname, '../..');
-const cli = join(checkout, 'src/cli.ts');
+/** Who runs the programs of a rig. */
+export interface Person {
+  /** Where they see the checkout. */
+  readonly checkout: string;
+  readonly home: string;
+  /** Program and arguments that run Node with `args` as this person. */
+  command(args: readonly string[]): readonly string[];
+  /** Gives them a file or folder with all in it. */
+  own(path: string): void;
+}
+
+/** Whoever runs the tests. */
+export const ourselves: Person = {
+  checkout: join(import.meta.dirname, '../..'),
+  home: process.env['HOME'] ?? '/',
+  command: (args) => [process.execPath, ...args],
+  own: () => {},
+};
 
 /** A state folder, a configuration and a remote of a test's own; the service can be started, killed and started again on it. */
 export interface ServiceRig {
@@ -19,10 +38,24 @@ export interface ServiceRig {
   readonly remote: string;
   start(): Promise<RunningService>;
   /** Runs `tributary ARGS` by itself on this state. */
-  cli(
-    ...args: readonly string[]
-  ): Promise<{ exitCode: number | null; stdout: string; stderr: string }>;
+  cli(...args: readonly string[]): Promise<CliEnd>;
+  /** The same, for a test that does something to it while it runs. */
+  startCli(...args: readonly string[]): StartedCli;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface CliEnd {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `tributary ARGS` as a process. */
+export interface StartedCli {
+  readonly pid: number;
+  readonly ended: Promise<CliEnd>;
+  /** What it printed until now. */
+  stdout(): string;
 }
 
 /** `tributary serve` as a process. */
@@ -36,6 +69,18 @@ export interface RunningService {
   get(path: string): Promise<{ status: number; body: Json }>;
   /** Waits until the build has ended, two minutes at most. */
   ended(tag: string): Promise<Build>;
+  /** Follows a build, from its first attempt on, until an event is the one; gives all until then. */
+  until(tag: string, isIt: (event: BuildEvent) => boolean): Promise<readonly BuildEvent[]>;
+}
+
+/** What a rig may have of its own. */
+export interface RigOptions {
+  /** Makes the text of a product file; default: the demo's. */
+  readonly product?: (world: DemoWorld) => string;
+  /** `REGISTRY/PATH` to push to; default: one of its own. */
+  readonly remote?: string;
+  /** Who runs service and commands; default: whoever runs the tests. */
+  readonly as?: Person;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what a server answers is looked into by the test, field by field.
@@ -45,9 +90,11 @@ export type Json = any;
 export function serviceRig(
   world: DemoWorld,
   configuration: Readonly<Record<string, unknown>> = {},
+  options: RigOptions = {},
 ): ServiceRig {
+  const { product = (demo) => readFileSync(demo.product, 'utf8'), as = ourselves } = options;
   const state = mkdtempSync(join(tmpdir(), 'tributary-state-'));
-  const remote = `${world.registry}/${randomBytes(4).toString('hex')}`;
+  const remote = options.remote ?? `${world.registry}/${randomBytes(4).toString('hex')}`;
   const file = join(state, 'configuration.yaml');
   const { remotes, ...others } = configuration as { remotes?: object };
   writeFileSync(
@@ -58,39 +105,63 @@ export function serviceRig(
       urls: { 'https://github.com/': world.git },
       mirrors: { 'registry.example.com': world.registry },
       remotes: { demo: { push: remote, insecure: true, default: true }, ...remotes },
-      tools: { kustomize: join(checkout, '.tools/bin/kustomize') },
+      tools: { kustomize: join(as.checkout, '.tools/bin/kustomize') },
       ...others,
     }),
   );
+  const productFile = join(state, 'product.yaml');
+  writeFileSync(productFile, product(world));
+  // Temporary files of all that it runs: what it forgets is seen.
+  mkdirSync(join(state, 'temporary'));
+  as.own(state);
   const running = new Set<RunningService>();
-  const files = ['--config', file, '--product', world.product];
+  const begin = (args: readonly string[]) =>
+    startCli(as, state, [...args, '--config', file, '--product', productFile]);
   return {
     state,
     configuration: file,
     remote,
     async start() {
-      const service = await startService(state, files);
+      const service = await startService(state, () => begin(['serve']));
       running.add(service);
       return service;
     },
-    async cli(...args) {
-      const child = spawn(process.execPath, [cli, ...args, ...files], { env: environment() });
-      const output = { stdout: '', stderr: '' };
-      child.stdout.on('data', (piece: Buffer) => (output.stdout += piece));
-      child.stderr.on('data', (piece: Buffer) => (output.stderr += piece));
-      const [exitCode] = (await once(child, 'close')) as [number | null];
-      return { exitCode, ...output };
-    },
+    cli: (...args) => watch(begin(args)).ended,
+    startCli: (...args) => watch(begin(args)),
     async [Symbol.asyncDispose]() {
       await Promise.all([...running].map((service) => service.stop()));
-      rmSync(state, { recursive: true, force: true });
+      await removeStepFolder(state);
     },
   };
 }
 
-async function startService(state: string, files: readonly string[]): Promise<RunningService> {
+function startCli(as: Person, state: string, args: readonly string[]): ChildProcess {
+  const [program = '', ...rest] = as.command([join(as.checkout, 'src/cli.ts'), ...args]);
+  return spawn(program, rest, {
+    cwd: '/',
+    env: {
+      PATH: `${join(as.checkout, '.tools/bin')}:${process.env['PATH']}`,
+      HOME: as.home,
+      TMPDIR: join(state, 'temporary'),
+      LANG: 'C.UTF-8',
+    },
+  });
+}
+
+function watch(child: ChildProcess): StartedCli {
+  const output = { stdout: '', stderr: '' };
+  child.stdout?.on('data', (piece: Buffer) => (output.stdout += piece));
+  child.stderr?.on('data', (piece: Buffer) => (output.stderr += piece));
+  const ended = once(child, 'close').then(([exitCode]) => ({
+    exitCode: exitCode as number | null,
+    ...output,
+  }));
+  return { pid: child.pid ?? 0, ended, stdout: () => output.stdout };
+}
+
+async function startService(state: string, begin: () => ChildProcess): Promise<RunningService> {
   rmSync(join(state, 'service.json'), { force: true });
-  const child = spawn(process.execPath, [cli, 'serve', ...files], { env: environment() });
+  const child = begin();
   const exited = once(child, 'close');
   const url = await listeningUrl(state, child);
   const call = async (path: string, init?: RequestInit) => {
@@ -124,6 +195,16 @@ async function startService(state: string, files: readonly string[]): Promise<Ru
       await stream.text();
       return (await get(`/api/builds/${tag}`)).body as Build;
     },
+    async until(tag, isIt) {
+      const signal = AbortSignal.timeout(120_000);
+      const stream = await fetch(new URL(`/api/builds/${tag}/events`, url), { signal });
+      const events: BuildEvent[] = [];
+      for await (const event of parseEvents(stream.body ?? new ReadableStream())) {
+        events.push(event);
+        if (isIt(event)) return events;
+      }
+      throw new Error(`the build ended first: ${JSON.stringify(events.at(-1))}`);
+    },
   };
 }
 
@@ -143,14 +224,6 @@ async function listeningUrl(state: string, child: ChildProcess): Promise<string>
   }
   child.kill('SIGKILL');
   throw new Error(`tributary serve did not start:\n${output}`);
-}
-
-function environment(): NodeJS.ProcessEnv {
-  return {
-    PATH: `${join(checkout, '.tools/bin')}:${process.env['PATH']}`,
-    HOME: process.env['HOME'],
-    LANG: 'C.UTF-8',
-  };
 }
 
 function parsed(text: string): Json {

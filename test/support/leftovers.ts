@@ -1,0 +1,73 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * What is there of work on a state folder that no longer goes on: processes (with `service`: but that one and its helpers
+ * that hold no step), mounts of the machine, folders for the time of a step or of a container build, control groups.
+ */
+export function leftovers(state: string, service?: number): string[] {
+  const name = basename(state);
+  const inside = (...path: string[]) => {
+    const folder = join(state, ...path);
+    return existsSync(folder) ? readdirSync(folder).map((entry) => join(...path, entry)) : [];
+  };
+  return [
+    ...processesOf(name)
+      .filter(({ pid }) => pid !== service)
+      .map(({ text }) => text),
+    ...lines('/proc/self/mountinfo').filter((line) => line.includes(name)),
+    // An engine keeps an empty folder of its own while it lives.
+    ...inside('tmp').flatMap((owner) => inside(owner)),
+    ...inside('storage').filter((path) => !['storage/bases', 'storage/builds'].includes(path)),
+    ...inside('storage', 'builds'),
+    ...inside('temporary'),
+  ];
+}
+
+/** Waits for {@link leftovers} to be gone, and gives those that are not after `seconds`. */
+export async function leftoversAfter(
+  seconds: number,
+  state: string,
+  service?: number,
+): Promise<string[]> {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const left = leftovers(state, service);
+    if (left.length === 0 || Date.now() > end) return left;
+    await sleep(50);
+  }
+}
+
+/** Processes that name the folder, work in it, or see a mount of it: also from within a container that hides its paths. */
+export function processesOf(name: string): { readonly pid: number; readonly text: string }[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
+    .flatMap((pid) => {
+      const command = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
+      const signs = [command, link(`/proc/${pid}/cwd`), read(`/proc/${pid}/mountinfo`)];
+      if (!signs.some((sign) => sign.includes(name))) return [];
+      return [{ pid: Number(pid), text: `process ${pid}: ${command.slice(0, 200)}` }];
+    });
+}
+
+function lines(file: string): string[] {
+  return read(file).split('\n');
+}
+
+/** Empty where the process has gone meanwhile. */
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function link(file: string): string {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return '';
+  }
+}
