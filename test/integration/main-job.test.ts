@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import type { Build } from '../../src/builds/build.ts';
-import { digestIn, filesOf } from '../support/images.ts';
+import { digestIn, filesOf, labelsOf } from '../support/images.ts';
 import { type Json, type RunningService, type ServiceRig, serviceRig } from '../support/service.ts';
 
 /** The two requests of the proposal, verbatim. */
@@ -241,35 +241,6 @@ test('a pull request that conflicts is said to, by plan at once and by the build
   expect(conflicting.failure).toMatchObject({ reason: 'merge-conflict', owner: 'ref' });
 });
 
-test('a downstream patch that the pull request contains is skipped and reported', async () => {
-  const { build: contained } = await build({
-    name: 'contained',
-    components: { 'tektoncd/pipeline': 'tektoncd/pipeline#4702' },
-  });
-  expect(contained.state).toBe('succeeded');
-  expect(contained.patches.map(({ outcome }) => outcome).toSorted()).toContain('contained');
-});
-
-test("an operator's pull request brings its CRD, RBAC rule and IMAGE_* key into the bundle", async () => {
-  const { build: operator } = await build({
-    name: 'operator',
-    components: { 'tektoncd/operator': 'tektoncd/operator#1400' },
-  });
-  expect(operator.failure).toBeNull();
-  const before = filesOf(
-    (await build({ name: 'before', components: { 'tektoncd/operator': 'tektoncd/operator#main' } }))
-      .build.bundle.image,
-  );
-  const after = filesOf(operator.bundle.image);
-  expect([...after.keys()].length).toBeGreaterThan([...before.keys()].length);
-  const csvOf = (files: Map<string, Buffer>) =>
-    files
-      .get([...files.keys()].find((path) => path.endsWith('clusterserviceversion.yaml')) ?? '')
-      ?.toString() ?? '';
-  const keys = (text: string) => new Set(text.match(/\bIMAGE_[A-Z_]+\b/g));
-  expect(keys(csvOf(after)).size).toBeGreaterThan(keys(csvOf(before)).size);
-});
-
 test('a pull request on the productization repository is tried the same way', async () => {
   const { build: product } = await build({
     name: 'product',
@@ -278,6 +249,18 @@ test('a pull request on the productization repository is tried the same way', as
   });
   expect(product.failure).toBeNull();
   expect(product.state).toBe('succeeded');
+  // Its patch of pipeline makes pipeline's images anew, and its Dockerfile tells the entrypoint's summary.
+  expect(built(product)).toEqual(expect.arrayContaining([...operatorImages, ...pipelineImages]));
+  expect(product.patches).toContainEqual({
+    component: 'tektoncd/pipeline',
+    patch: '0003-Name-the-webhook-of-the-product.patch',
+    outcome: 'applied',
+    by: 'tributary',
+  });
+  const webhook = filesOf(`${rig.remote}/openshift-pipelines-webhook:${product.tag}`);
+  expect(webhook.get('ko-app/webhook')?.includes('The webhook of OpenShift Pipelines')).toBe(true);
+  const entrypoint = `${rig.remote}/openshift-pipelines-entrypoint:${product.tag}`;
+  expect(labelsOf(entrypoint)['summary']).toContain('the program that wraps every step');
 });
 
 test('another release tracks other branches: a pull request against main is picked, not merged', async () => {

@@ -20,6 +20,13 @@ export function digestIn(reference: string): string | undefined {
   }
 }
 
+/** What an image says of itself. */
+export function labelsOf(reference: string): Readonly<Record<string, string>> {
+  const args = ['inspect', '--config', '--tls-verify=false', `docker://${reference}`];
+  const { config } = JSON.parse(execFileSync('skopeo', args).toString());
+  return config.Labels ?? {};
+}
+
 /** All files of an image by path, as a container sees them, with skopeo and tar. Of white-outs, only whole folders are heeded. */
 export function filesOf(reference: string): Map<string, Buffer> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-image-'));
