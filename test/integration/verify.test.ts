@@ -1,16 +1,28 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Failure, FailureError } from '../../src/builds/failure.ts';
+import { FailureError } from '../../src/builds/failure.ts';
 import { type FileTree, textFile, withFiles } from '../../src/plan/file-tree.ts';
-import type { CommitSha, Digest, Key } from '../../src/plan/names.ts';
+import { sourceKey } from '../../src/plan/keys.ts';
+import type { CommitSha, ComponentName, Digest, Key, TreeSha } from '../../src/plan/names.ts';
 import type { Plan, StepOutput } from '../../src/plan/plan.ts';
 import { readArtifact, writeArtifact } from '../../src/steps/artifact.ts';
-import { runBundle } from '../../src/steps/bundle/run-bundle.ts';
 import { readImageFiles } from '../../src/steps/image-files.ts';
 import { runIndex } from '../../src/steps/index/run-index.ts';
-import { runVerify } from '../../src/steps/verify/run-verify.ts';
 import type { MemoryRegistry } from '../support/memory-registry.ts';
 import { type SmallBuild, type SmallBuildOptions, smallBuild } from '../support/small-build.ts';
-import { operator, pipeline, tree } from '../support/small-product.ts';
+import {
+  operator,
+  pipeline,
+  smallProduct,
+  smallUpstreamSources,
+  tree,
+} from '../support/small-product.ts';
+import {
+  changePlan,
+  digestOf as digestIn,
+  finishBuild,
+  verifyBuild,
+  verifyFailures,
+} from '../support/verify-build.ts';
 
 let build: SmallBuild;
 const start = async (options?: SmallBuildOptions) => {
@@ -27,12 +39,12 @@ test('a build that holds what was asked for passes, and each component is listed
   expect(
     output.inclusion.map(({ component, place, requested }) => [component, place, requested]),
   ).toEqual([
-    [pipeline, 'image/controller', true],
     [operator, 'image/operator', false],
+    [pipeline, 'image/controller', true],
     [operator, 'payload', false],
     [pipeline, 'payload', true],
   ]);
-  expect(output.inclusion[0]).toMatchObject({
+  expect(output.inclusion[1]).toMatchObject({
     ...{ outcome: 'included', commit: build.plan.sources[pipeline]?.commit },
     proof: expect.stringContaining('/kodata/HEAD in the image says so too'),
   });
@@ -217,12 +229,24 @@ test('a merge of other parents than the lock pins fails', async () => {
 });
 
 test('a requested component that nothing reaches fails', async () => {
-  const lost = 'tektoncd/lost';
-  const sources = {
-    ...build.plan.sources,
-    [lost]: { ...build.plan.sources[operator], requested: true },
+  const lost = 'tektoncd/lost' as ComponentName;
+  const commit = 'd'.repeat(40) as CommitSha;
+  const commitTree = 'e'.repeat(40) as TreeSha;
+  const url = 'https://github.com/tektoncd/lost';
+  const from = { kind: 'head', url, ref: 'refs/heads/x', commit } as const;
+  const source = { from, requested: true, commit, commitTree, tree: commitTree, version: '0.0.0' };
+  const key = sourceKey({ commit, tree: commitTree });
+  const components = {
+    ...smallProduct.components,
+    [lost]: { repository: url, aliases: [], tracks: {} },
   };
-  setPlan({ sources } as Partial<Plan>);
+  await start({
+    product: { components },
+    productFiles: tree({
+      'upstream_sources.yaml': `${smallUpstreamSources}- {url: ${url}, branch: main, commit: ${commit}}\n`,
+    }),
+    otherSources: { [lost]: { ...source, key, patchesLeft: [] } },
+  });
   expect((await failing()).map(({ about }) => about)).toEqual([
     expect.objectContaining({ component: lost, place: 'bundle', found: 'nowhere' }),
   ]);
@@ -254,39 +278,11 @@ test('what a cluster could not pull is listed with the remedy, and fails nothing
   ]);
 });
 
-async function finish(): Promise<void> {
-  for (const id of ['bundle', 'index'] as const) {
-    const step = build.plan.steps.find(({ kind }) => kind === id);
-    if (step?.kind === 'bundle') build.outputs[id] = await runBundle(step, build.context());
-    if (step?.kind === 'index') build.outputs[id] = await runIndex(step, build.context());
-  }
-}
-
-async function verify() {
-  const step = build.plan.steps.find(({ kind }) => kind === 'verify');
-  if (step?.kind !== 'verify') throw new Error('no verify in the plan');
-  const output = await runVerify(step, build.context());
-  if (output.kind !== 'verify') throw new Error('verify gave another output');
-  return output;
-}
-
-async function failing(): Promise<readonly Failure[]> {
-  const error = await verify().then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof FailureError)) throw error ?? new Error('verify passed');
-  for (const { reason } of error.failures) expect(reason).toBe('not-included');
-  return error.failures;
-}
-
-function setPlan(changes: Partial<Plan>): void {
-  build.plan = { ...build.plan, ...changes };
-}
-
-function digestOf(id: string): Digest {
-  return (build.outputs[id] as { digest: Digest }).digest;
-}
+const finish = () => finishBuild(build);
+const verify = () => verifyBuild(build);
+const failing = () => verifyFailures(build);
+const setPlan = (changes: Partial<Plan>) => changePlan(build, changes);
+const digestOf = (id: string) => digestIn(build, id);
 
 /** Pushes another image under a key and the build's tag. */
 async function repush(name: string, key: Key, layers: readonly FileTree[]): Promise<Digest> {

@@ -3,23 +3,27 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Configuration } from '../../src/config/config.ts';
-import { type FileTree, gitTreeSha } from '../../src/plan/file-tree.ts';
+import { assemblePlan } from '../../src/plan/assemble-plan.ts';
+import {
+  type FileTree,
+  gitTreeSha,
+  placedIn,
+  subtree,
+  withFiles,
+} from '../../src/plan/file-tree.ts';
+import { sourceKey } from '../../src/plan/keys.ts';
 import type { Lock, PinnedSource } from '../../src/plan/lock.ts';
-import type {
-  CommitSha,
-  ComponentName,
-  Digest,
-  ImageName,
-  Key,
-  TreeSha,
-} from '../../src/plan/names.ts';
+import type { CommitSha, ComponentName, Digest, Key, TreeSha } from '../../src/plan/names.ts';
 import { operatorPayloadKey } from '../../src/plan/operator-payload-key.ts';
-import type { Plan, Source, Step, StepOutput } from '../../src/plan/plan.ts';
+import type { Plan, Source, StepOutput } from '../../src/plan/plan.ts';
 import { lockDigest, tagFor } from '../../src/plan/tag.ts';
+import { productDigest } from '../../src/product/load-product.ts';
 import type { Product } from '../../src/product/product.ts';
 import { writeArtifact } from '../../src/steps/artifact.ts';
 import { writeDataImage } from '../../src/steps/data-image.ts';
 import { gzipLayer } from '../../src/steps/oci-layout.ts';
+import { readProductFiles } from '../../src/steps/product-files.ts';
+import { type ComponentFiles, readFacts } from '../../src/steps/read-facts.ts';
 import type { Registry, StepContext } from '../../src/steps/step.ts';
 import { MemoryRegistry } from './memory-registry.ts';
 import { operator, pipeline, smallProduct, smallProductFiles, tree } from './small-product.ts';
@@ -48,6 +52,10 @@ export interface SmallBuildOptions {
   /** kodata as it is put into the operator image, where a test wants it to differ from the payloads. */
   readonly kodata?: (files: FileTree) => FileTree;
   readonly operatorFiles?: FileTree;
+  /** The pull request's head holds its base already. */
+  readonly headHoldsBase?: boolean;
+  /** Sources of components that the product has besides, of which nothing is built. */
+  readonly otherSources?: Readonly<Record<ComponentName, Source>>;
 }
 
 /** Makes the artifacts and images of a {@link SmallBuild} in a registry (in memory unless told). */
@@ -63,14 +71,8 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
     await writeDataImage(layout, 'linux/amd64', {}, packed);
     return registry.pushLayout(layout, reference);
   };
-  const artifact = async (kind: string, metadata: unknown, files: FileTree) => {
-    const key = keyOf(kind, metadata, gitTreeSha(files));
-    const reference = `${artifacts}:key-${key}`;
-    return {
-      key,
-      digest: await writeArtifact(registry, folder, reference, { kind, metadata, files }),
-    };
-  };
+  const artifact = (key: Key, kind: string, metadata: unknown, files: FileTree) =>
+    writeArtifact(registry, folder, `${artifacts}:key-${key}`, { kind, metadata, files });
   const sourceOf = async (
     from: PinnedSource,
     requested: boolean,
@@ -80,11 +82,9 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
     const tree = gitTreeSha(files);
     const commitObject = `tree ${tree}\n${parents.map((sha) => `parent ${sha}\n`).join('')}author A <a@example.com> 0 +0000\ncommitter A <a@example.com> 0 +0000\n\nChange\n`;
     const commit = from.kind === 'merge' ? gitCommitSha(commitObject) : from.commit;
-    const { key } = await artifact(
-      'source',
-      { commit, commitObject: Buffer.from(commitObject).toString('base64') },
-      files,
-    );
+    const key = sourceKey({ commit, tree });
+    const metadata = { commit, commitObject: Buffer.from(commitObject).toString('base64') };
+    await artifact(key, 'source', metadata, files);
     return {
       from,
       requested,
@@ -104,7 +104,10 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
   const operatorFiles =
     options.operatorFiles ?? tree({ 'go.mod': 'module github.com/tektoncd/operator\n' });
   const productFiles = new Map([...smallProductFiles, ...(options.productFiles ?? [])]);
-  const head = commitFor('pull request');
+  const head =
+    options.headHoldsBase === true
+      ? gitCommitSha(rootCommit(gitTreeSha(pipelineFiles)))
+      : commitFor('pull request');
   const merge: PinnedSource = {
     kind: 'merge',
     url: 'https://github.com/tektoncd/pipeline',
@@ -121,29 +124,55 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
   });
   const operatorBase = pinned(operator, operatorFiles);
   const productBase = pinned('openshift-pipelines/productization', productFiles);
-  const sources = {
-    [pipeline]: await sourceOf(merge, true, pipelineFiles, [merge.base.commit, head]),
+  const sources: Record<ComponentName, Source> = {
+    [pipeline]: await sourceOf(
+      merge,
+      true,
+      pipelineFiles,
+      options.headHoldsBase === true ? [] : [merge.base.commit, head],
+    ),
     [operator]: await sourceOf(operatorBase, false, operatorFiles, []),
+    ...options.otherSources,
   };
   const productSource = await sourceOf(productBase, false, productFiles, []);
   const lock: Lock = {
     version: 1,
     name: 'test-my-thing',
     release: 'nightly',
-    product: {
-      name: product.product,
-      file: `sha256:${'0'.repeat(64)}` as Digest,
-      source: productBase,
-    },
-    components: { [pipeline]: merge, [operator]: operatorBase },
+    product: { name: product.product, file: productDigest(product), source: productBase },
+    components: Object.fromEntries(
+      Object.entries(sources).map(([component, { from }]) => [component, from]),
+    ) as Lock['components'],
     patches: {},
     remote: { name: 'demo', push: remote, pull: remote },
     platforms: ['linux/amd64'],
     strategy: 'images',
   };
 
+  const digest = lockDigest(lock);
+  const tag = tagFor(lock.name, digest);
+  const filesOf = (files: FileTree): ComponentFiles => ({
+    patchesLeft: [],
+    read: async (paths = ['.']) =>
+      withFiles(new Map(), ...paths.map((path) => placedIn(path, subtree(files, path)))),
+  });
+  const facts = await readFacts(product, readProductFiles(productFiles, product, 'the product'), {
+    [pipeline]: filesOf(pipelineFiles),
+    [operator]: filesOf(operatorFiles),
+  });
+  const plan = assemblePlan({
+    ...{ tag, lockDigest: digest, lock, product, sources, productSource, patches: [], bases: {} },
+    ...{ upstreamSources: 'git: []\n', tools: builder.tools, ...facts },
+  });
+  const keyOf = (id: string): Key => {
+    const key = plan.steps.find((step) => step.id === id)?.key;
+    if (!key) throw new Error(`${id} has no key`);
+    return key;
+  };
+
   const payloads = {
     [operator]: await artifact(
+      keyOf(`payload/${operator}`),
       'payload',
       { component: operator, replaces: null, version: null, keep: [] },
       tree({
@@ -153,6 +182,7 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
       }),
     ),
     [pipeline]: await artifact(
+      keyOf(`payload/${pipeline}`),
       'payload',
       {
         component: pipeline,
@@ -172,8 +202,8 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
     'ko-app/controller': 'program',
     'kodata/HEAD': `${sources[pipeline]?.commit}\n`,
   });
-  const controllerKey = keyOf('controller');
-  const operatorKey = keyOf('operator');
+  const controllerKey = keyOf('image/controller');
+  const operatorKey = keyOf('image/operator');
   const operatorBaseFiles = tree({ 'ko-app/operator': 'program', 'kodata/old.yaml': 'old' });
   const put = options.kodata?.(kodata) ?? kodata;
   const withoutPayload = await pushImage(
@@ -182,10 +212,7 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
   );
   const payloadKey = operatorPayloadKey({
     image: withoutPayload,
-    payloads: {
-      [operator]: payloads[operator]?.digest,
-      [pipeline]: payloads[pipeline]?.digest,
-    } as Record<string, Digest>,
+    payloads,
     kodata: '/kodata',
   });
   const digests = {
@@ -200,71 +227,8 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
       ]),
     ),
   };
-  const digest = lockDigest(lock);
-  const tag = tagFor(lock.name, digest);
   await registry.copy(`${remote}/controller@${digests.controller}`, `${remote}/controller:${tag}`);
   await registry.copy(`${remote}/operator@${digests.operator}`, `${remote}/operator:${tag}`);
-  const image = (name: string, key: Key, args: Record<string, string>, final: boolean): Step => ({
-    ...{ kind: 'image', id: `image/${name}`, image: name as ImageName, needs: ['prepare'], key },
-    ...{ group: name, weight: 60, bases: {}, args, network: false, platform: 'linux/amd64', final },
-  });
-  const payload = (component: ComponentName, key: Key): Step => ({
-    ...{
-      kind: 'payload',
-      id: `payload/${component}`,
-      component,
-      needs: ['prepare'],
-      key,
-      group: component,
-      weight: 1,
-    },
-    ...{
-      rule: { render: 'copy', inputs: [{ path: '.', recursive: true }], into: '.', keep: [] },
-      version: '0.68.0-tabcdef',
-      images: {},
-    },
-  });
-  const last = (kind: 'bundle' | 'index' | 'verify' | 'report', needs: string): Step => ({
-    ...{ kind, id: kind, needs: [needs], key: null, group: kind, weight: 1 },
-  });
-  const plan: Plan = {
-    version: 1,
-    tag,
-    lockDigest: digest,
-    lock,
-    product,
-    operatorVersion: `1.7.0-t${tag.slice(-6)}`,
-    sources,
-    productSource,
-    patches: [],
-    bases: {},
-    upstreamSources: 'git: []\n',
-    steps: [
-      payload(operator, payloads[operator]?.key as Key),
-      payload(pipeline, payloads[pipeline]?.key as Key),
-      image(
-        'controller',
-        controllerKey,
-        { CI_PIPELINE_UPSTREAM_COMMIT: sources[pipeline]?.commit ?? '' },
-        true,
-      ),
-      image('operator', operatorKey, {}, false),
-      {
-        kind: 'operator-payload',
-        id: 'operator-payload/operator',
-        image: 'operator' as ImageName,
-        kodata: '/kodata',
-        needs: ['image/operator', `payload/${operator}`, `payload/${pipeline}`],
-        key: null,
-        group: 'operator',
-        weight: 1,
-      },
-      last('bundle', 'operator-payload/operator'),
-      last('index', 'bundle'),
-      last('verify', 'index'),
-      last('report', 'verify'),
-    ],
-  };
   const made = (
     kind: 'image' | 'operator-payload',
     name: string,
@@ -289,7 +253,7 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
     context: () => ({
       ...{ plan: build.plan, outputs: build.outputs, registry, workdir: folder, rebuild: false },
       configuration: Configuration.parse({ remotes: { demo: { push: remote, default: true } } }),
-      builder: { build: () => Promise.reject(new Error('no builder here')), tools: 'none' },
+      builder,
       confined: { run: () => Promise.reject(new Error('no programs here')) },
       signal: new AbortController().signal,
       log: (text) => logged.push(text),
@@ -313,6 +277,4 @@ function commitFor(text: string): CommitSha {
   return createHash('sha1').update(text).digest('hex') as CommitSha;
 }
 
-function keyOf(...parts: readonly unknown[]): Key {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex') as Key;
-}
+const builder = { build: () => Promise.reject(new Error('no builder here')), tools: 'none' };

@@ -24,7 +24,17 @@ export const smallProduct = Product.parse({
       default: true,
     },
   },
-  components: { [pipeline]: {}, [operator]: {} },
+  components: {
+    [pipeline]: {
+      payload: {
+        render: 'ko',
+        inputs: [{ path: 'config', recursive: true }],
+        into: 'tekton-pipeline/{version}/00-pipelines.yaml',
+        keep: ['tekton-pipeline/00-prereconcile/**'],
+      },
+    },
+    [operator]: { payload: { render: 'copy', inputs: [{ path: 'kodata' }] } },
+  },
   images: {
     controller: {
       context: 'distgit/containers/controller',
@@ -70,9 +80,19 @@ spec:
       openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
 `;
 
-/** The productization repository of the small product: its bundle's template. */
+/** Its upstream_sources.yaml. */
+export const smallUpstreamSources = `git:
+- {url: https://github.com/tektoncd/pipeline, branch: main, commit: ${'1'.repeat(40)}}
+- {url: https://github.com/tektoncd/operator, branch: main, commit: ${'2'.repeat(40)}}
+`;
+
+/** The productization repository of the small product. */
 export const smallProductFiles: FileTree = tree({
   'bundle/manifests/small.clusterserviceversion.yaml': smallCsv,
   'bundle/manifests/operator.example.com_smalls.yaml': crd,
   'bundle/metadata/annotations.yaml': annotations,
+  'distgit/containers/controller/Dockerfile':
+    'FROM scratch\nARG CI_PIPELINE_UPSTREAM_COMMIT\nCOPY remote-source/app /\n',
+  'distgit/containers/operator/Dockerfile': 'FROM scratch\nCOPY remote-source/app /\n',
+  'upstream_sources.yaml': smallUpstreamSources,
 });

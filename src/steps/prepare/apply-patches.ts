@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Failure } from '../../builds/failure.ts';
 import type { FileTree } from '../../plan/file-tree.ts';
 import type { PatchPolicy } from '../../plan/lock.ts';
@@ -13,8 +12,8 @@ export interface Patched {
   /** Tree that is built: with the patches where Tributary applies them. */
   readonly tree: TreeSha;
   readonly reports: readonly PatchReport[];
-  /** Patches that the Dockerfile has to apply, in order: file name → SHA-256 of the content. */
-  readonly left: ReadonlyMap<string, string>;
+  /** Patches that the Dockerfile has to apply, in order. */
+  readonly left: readonly string[];
   readonly failures: readonly Failure[];
 }
 
@@ -32,7 +31,7 @@ export async function applyPatches(
 ): Promise<Patched> {
   const by = rule['applied-by'];
   const reports: PatchReport[] = [];
-  const left = new Map<string, string>();
+  const left: string[] = [];
   let tree = source.tree;
   for (const [patch, content] of patchFiles(product, rule.dir)) {
     if (isBypassed(policy, patch)) {
@@ -47,10 +46,10 @@ export async function applyPatches(
     reports.push({ component, patch, outcome: outcome.kind, by });
     if (outcome.kind === 'contained') continue;
     tree = outcome.tree;
-    left.set(patch, createHash('sha256').update(content).digest('hex'));
+    left.push(patch);
   }
   return by === 'tributary'
-    ? { tree, reports, left: new Map(), failures: [] }
+    ? { tree, reports, left: [], failures: [] }
     : { tree: source.tree, reports, left, failures: [] };
 }
 

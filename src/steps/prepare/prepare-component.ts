@@ -38,7 +38,7 @@ export async function prepareComponent(
   const rule = product.components[component]?.patches;
   const patched: Patched =
     rule === undefined
-      ? { tree: combined.tree, reports: [], left: new Map(), failures: [] }
+      ? { tree: combined.tree, reports: [], left: [], failures: [] }
       : await applyPatches(
           component,
           rule,

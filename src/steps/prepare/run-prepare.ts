@@ -1,15 +1,15 @@
 import pLimit from 'p-limit';
 import { attempt, demand, type Failure, FailureError } from '../../builds/failure.ts';
-import { assemblePlan, type ImageFacts, type PayloadFacts } from '../../plan/assemble-plan.ts';
-import { gitTreeSha, without } from '../../plan/file-tree.ts';
+import { assemblePlan } from '../../plan/assemble-plan.ts';
 import { sourceKey } from '../../plan/keys.ts';
 import type { Lock } from '../../plan/lock.ts';
-import type { ComponentName, ImageName } from '../../plan/names.ts';
+import type { ComponentName } from '../../plan/names.ts';
 import type { Plan, Source } from '../../plan/plan.ts';
 import { lockDigest } from '../../plan/tag.ts';
-import type { Product, ProductImage } from '../../product/product.ts';
+import { isBuilt } from '../../product/is-built.ts';
+import type { Product } from '../../product/product.ts';
+import { type ComponentFiles, readFacts } from '../read-facts.ts';
 import { artifactRepository } from '../step.ts';
-import { readPayloadFacts } from './payload-facts.ts';
 import { type Pinned, pin } from './pin-bases.ts';
 import { type PreparedComponent, prepareComponent } from './prepare-component.ts';
 import type { PrepareContext } from './prepare-context.ts';
@@ -103,12 +103,10 @@ async function decide(
     product,
     sources: byComponent(components, (one) => sourceOf(one, pinned)),
     productSource: productSourceOf(lock, prepared),
-    urls: byComponent(components, ({ url }) => url),
+    ...(await readFacts(product, prepared, byComponent(components, filesOf))),
     patches: components.flatMap(({ patched }) => patched.reports),
     bases: pinned.bases,
     upstreamSources: demand(updateSources(text, product, components, entries, tag, service)),
-    images: imageFacts(product, prepared, components),
-    payloads: await payloadFacts(product, components),
     tools: builder.tools,
   });
 }
@@ -125,7 +123,7 @@ function sourceOf(
     tree: patched.tree,
     key: sourceKey({ commit: combined.commit, tree: patched.tree }),
     version: pinned.versions[component] ?? '0.0.0',
-    patchesLeft: [...patched.left.keys()],
+    patchesLeft: patched.left,
   };
 }
 
@@ -144,45 +142,11 @@ function productSourceOf({ product: { source } }: Lock, { commit, tree }: Prepar
   };
 }
 
-function imageFacts(
-  product: Product,
-  { distgit }: PreparedProduct,
-  components: readonly PreparedComponent[],
-): Record<ImageName, ImageFacts> {
-  const entries = Object.entries(product.images) as [ImageName, ProductImage][];
-  return Object.fromEntries(
-    entries.map(([name, image]): [ImageName, ImageFacts] => {
-      const read = distgit.images[name];
-      if (read === undefined) throw new Error(`nothing was read of ${name}`);
-      const parts = components.filter(({ component }) => image.of.includes(component));
-      const isPatched = image.of.some((of) => product.components[of]?.patches !== undefined);
-      // What the folder has as patches/ gives way to what is left to apply.
-      const context = isPatched ? without(read.context, 'patches') : read.context;
-      const patches = parts.flatMap(({ component, patched }) =>
-        [...patched.left].map(([patch, hash]) => [`${component}/${patch}`, hash] as const),
-      );
-      return [
-        name,
-        {
-          dockerfile: read.dockerfile,
-          context: gitTreeSha(context),
-          patches: Object.fromEntries(patches),
-        },
-      ];
-    }),
-  ) as Record<ImageName, ImageFacts>;
-}
-
-async function payloadFacts(
-  product: Product,
-  components: readonly PreparedComponent[],
-): Promise<Record<ComponentName, PayloadFacts>> {
-  const facts: Record<ComponentName, PayloadFacts> = {};
-  for (const { component, patched, mirror } of components) {
-    const rule = product.components[component]?.payload;
-    if (rule !== undefined) facts[component] = await readPayloadFacts(patched.tree, rule, mirror);
-  }
-  return facts;
+function filesOf({ mirror, patched }: PreparedComponent): ComponentFiles {
+  return {
+    patchesLeft: patched.left,
+    read: async (paths) => (await mirror.files(patched.tree, paths)).files,
+  };
 }
 
 async function publish(
@@ -205,15 +169,6 @@ async function publish(
   }
   await exportCommits(components, context);
   await publishPlan(plan, context);
-}
-
-function isBuilt(component: ComponentName, { components, images }: Product): boolean {
-  const { payload, bundle } = components[component] ?? {};
-  return (
-    payload !== undefined ||
-    bundle !== undefined ||
-    Object.values(images).some(({ of }) => of.includes(component))
-  );
 }
 
 function byComponent<Value>(

@@ -15,6 +15,8 @@ export interface Evidence {
   /** `<image> <component>` → files of the image that name the commit. */
   readonly agreed: ReadonlyMap<string, readonly string[]>;
   readonly modules: CarriedModules;
+  /** What was believed and not proven of a component. */
+  readonly believed: ReadonlyMap<ComponentName, string>;
 }
 
 /** Every component at every place where the bundle reaches it, with how that was proven. */
@@ -24,7 +26,11 @@ export function listInclusion(evidence: Evidence, plan: Plan): Inclusion[] {
     ...inPayloads(evidence, plan),
     ...inManifests(plan),
   ];
-  return [...included, ...carriedElsewhere(included, evidence.modules, plan)];
+  const honest = included.map((one) => {
+    const believed = evidence.believed.get(one.component);
+    return believed === undefined ? one : { ...one, proof: `${one.proof} ${believed}` };
+  });
+  return [...honest, ...carriedElsewhere(included, evidence.modules, plan)];
 }
 
 function inImages({ images, payloads, agreed }: Evidence, plan: Plan): Inclusion[] {
@@ -43,7 +49,7 @@ function inImages({ images, payloads, agreed }: Evidence, plan: Plan): Inclusion
         files.length === 0
           ? ''
           : ` ${files.join(' and ')} in the image ${files.length === 1 ? 'says' : 'say'} so too.`;
-      const proof = `${by} ${image.digest}, which is the image of the plan's key, built from the source tree that was read back.${said}`;
+      const proof = `${by} ${image.digest}, the image under the key that comes of the source tree that was read back.${said}`;
       return row(component, `image/${image.name}`, proof, plan);
     });
   });
@@ -53,7 +59,7 @@ function inPayloads({ payloads, operators }: Evidence, plan: Plan): Inclusion[] 
   if (operators.every(({ named }) => !named)) return [];
   const names = operators.map(({ name }) => name).join(' and ');
   return payloads.map(({ metadata, files }) => {
-    const proof = `${files.size} ${files.size === 1 ? 'file' : 'files'} rendered from the source tree; kodata of ${names} was read back and is exactly the payloads.`;
+    const proof = `${files.size} ${files.size === 1 ? 'file' : 'files'} under the key that comes of the source tree that was read back; kodata of ${names} was read back and is exactly the payloads.`;
     return row(metadata.component as ComponentName, 'payload', proof, plan);
   });
 }

@@ -56,7 +56,7 @@ const wrong = (
     { commit, commitObject: Buffer.from(text).toString('base64') },
     built,
     patched,
-  ).map(({ what }) => what);
+  ).wrong.map(({ what }) => what);
 };
 
 const merge = (): PinnedSource => ({ kind: 'merge', commit: head, ...pull });
@@ -112,7 +112,7 @@ test('files of another tree than the plan says are told', () => {
     { commit, commitObject: Buffer.from(text).toString('base64') },
     base as never,
     false,
-  );
+  ).wrong;
   expect(found).toEqual([
     expect.objectContaining({ expected: `tree ${tree}`, found: `tree ${base}` }),
   ]);
@@ -122,7 +122,7 @@ test('a message that is no UTF-8 is proven', () => {
   const bytes = Buffer.from(object([], 'Z\xfcrich'), 'latin1');
   const commit = nameOf(bytes);
   const metadata = { commitObject: bytes.toString('base64') };
-  expect(proveCommit(source(itself(commit), commit), metadata, tree, false)).toEqual([]);
+  expect(proveCommit(source(itself(commit), commit), metadata, tree, false).wrong).toEqual([]);
 });
 
 test('the tree of a source with submodules is not in its files, and its commit is proven all the same', () => {
@@ -132,16 +132,45 @@ test('the tree of a source with submodules is not in its files, and its commit i
     commitObject: Buffer.from(text).toString('base64'),
     submodules: ['deps/tini'],
   };
-  expect(proveCommit(source(itself(commit), commit), metadata, base as never, false)).toEqual([]);
+  expect(proveCommit(source(itself(commit), commit), metadata, base as never, false).wrong).toEqual(
+    [],
+  );
 });
 
 test('a source without a commit object proves nothing', () => {
   const commit = nameOf(Buffer.from(object([])));
-  const found = proveCommit(source(itself(commit), commit), {}, tree, false);
+  const { wrong: found } = proveCommit(source(itself(commit), commit), {}, tree, false);
   expect(found.map(({ what }) => what)).toEqual([expect.stringContaining('no commit object')]);
 });
 
 test('a pick of another head is not proven', () => {
   const found = wrong(pick, object([base], `Pick ${base}..${base} onto ${base}`));
   expect(found).toEqual([expect.stringContaining('something else')]);
+});
+
+test.for<[string, (commit: CommitSha) => PinnedSource, string | null]>([
+  ['of base and head', merge, null],
+  [
+    'whose head holds its base',
+    (commit) => ({ ...merge(), commit }) as PinnedSource,
+    `holds main (${base.slice(0, 12)}) already`,
+  ],
+  [
+    'whose base holds its head',
+    (commit) => ({ ...merge(), base: { ...pull.base, commit } }) as PinnedSource,
+    `holds ${head.slice(0, 12)} already`,
+  ],
+  [
+    'that is a pick of nothing new',
+    (commit) => ({ ...pick(), onto: commit }) as PinnedSource,
+    `has the changes of ${head.slice(0, 12)} already`,
+  ],
+])('what is only believed of a change is said: one %s', ([, from, said]) => {
+  const text = object([base, head]);
+  const commit = nameOf(Buffer.from(text));
+  const metadata = { commitObject: Buffer.from(text).toString('base64') };
+  const { wrong, believed } = proveCommit(source(from(commit), commit), metadata, tree, false);
+  expect(wrong).toEqual([]);
+  if (said === null) expect(believed).toBeNull();
+  else expect(believed).toContain(said);
 });

@@ -15,17 +15,27 @@ const SourceMetadata = z.looseObject({
 
 type Found = Pick<Difference, 'what' | 'expected' | 'found'>;
 
+/** What is known of a source. */
+export interface CommitProof {
+  /** What does not hold; empty where all does. */
+  readonly wrong: readonly Found[];
+  /** What was believed and not proven: a sentence. */
+  readonly believed: string | null;
+  /** The tree that is built: of the files, or as stated where submodules, which are not among them, count in it. */
+  readonly tree: TreeSha;
+}
+
 /**
  * Proves that the files of a source artifact are what the lock asks for: their tree is the plan's, the
- * commit object hashes to the plan's commit, names that tree, and descends from what the lock pins. Returns
- * what does not hold. `patched`: Tributary applied patches, so the tree built is not the commit's own.
+ * commit object hashes to the plan's commit, names that tree, and descends from what the lock pins.
+ * `patched`: Tributary applied patches, so the tree built is not the commit's own.
  */
 export function proveCommit(
   source: Source,
   metadata: unknown,
   tree: TreeSha,
   patched: boolean,
-): Found[] {
+): CommitProof {
   const wrong: Found[] = [];
   const check = (what: string, expected: string, found: string) => {
     if (expected !== found) wrong.push({ what, expected, found });
@@ -37,7 +47,7 @@ export function proveCommit(
       source.commit,
       'nothing',
     );
-    return wrong;
+    return { wrong, believed: null, tree };
   }
   const { submodules, commitObject } = parsed.data;
   if (submodules.length === 0) {
@@ -50,7 +60,8 @@ export function proveCommit(
   check('the commit object is not that of the commit.', source.commit, commit.sha);
   check('the commit has another tree.', source.commitTree, commit.tree);
   checkDescent(source.from, commit, check);
-  return wrong;
+  const built = submodules.length === 0 ? tree : source.tree;
+  return { wrong, believed: believedOf(source.from, commit), tree: built };
 }
 
 /** Whether the commit is, or comes from, what the lock pins. */
@@ -72,6 +83,27 @@ function checkDescent(
     const picked = `${from.mergeBase}..${from.commit}`;
     if (!message.includes(picked)) check('the pick is of something else.', picked, message);
   }
+}
+
+/**
+ * Where one commit holds the other already, nothing was made up that names both: only the history between
+ * them could prove it, and that is not in the artifact.
+ */
+function believedOf(from: PinnedSource, { sha }: Commit): string | null {
+  if (from.kind === 'merge') {
+    const [branch, head] = [`${from.base.branch} (${short(from.base.commit)})`, short(from.commit)];
+    if (sha === from.commit)
+      return `That ${head} holds ${branch} already is what git said when the sources were prepared.`;
+    if (sha === from.base.commit)
+      return `That ${branch} holds ${head} already is what git said when the sources were prepared.`;
+  }
+  if (from.kind === 'pick' && sha === from.onto)
+    return `That ${short(from.onto)} has the changes of ${short(from.commit)} already is what git said when the sources were prepared.`;
+  return null;
+}
+
+function short(commit: string): string {
+  return commit.slice(0, 12);
 }
 
 interface Commit {

@@ -30,9 +30,9 @@ export const runVerify: StepProgram<'verify'> = async (_step, context) => {
   const operators = images.filter(({ withoutPayload }) => withoutPayload !== null);
   const { payloads, failures: stale } = await checkPayloads(operators, context);
   const unlike = await checkManifests(bundle.files, bundle.csvFile, context);
-  const { unproven, modules } = await checkSources(context);
+  const { failures: unproven, modules, believed } = await checkSources(context);
 
-  const evidence = { images, payloads, operators, agreed, modules };
+  const evidence = { images, payloads, operators, agreed, modules, believed };
   const inclusion = listInclusion(evidence, context.plan);
   const lost = notReached(inclusion, context.plan);
   const failures = [offered, different, otherCommits, stale, unlike, unproven, lost].flat();

@@ -1,9 +1,7 @@
 import { expect, test } from 'vitest';
-import { type FileTree, gitTreeSha, type TreeFile, textFile } from '../../plan/file-tree.ts';
-import type { TreeSha } from '../../plan/names.ts';
-import type { Payload } from '../../product/product.ts';
-import type { Mirror } from '../../resolve/git-interface.ts';
-import { koReferences, readPayloadFacts } from './payload-facts.ts';
+import { type FileTree, gitTreeSha, type TreeFile, textFile } from '../plan/file-tree.ts';
+import type { Payload } from '../product/product.ts';
+import { koReferences, type ReadFiles, readPayloadFacts } from './payload-facts.ts';
 
 const link = (target: string): TreeFile => ({ mode: '120000', content: Buffer.from(target) });
 const tree = (files: Record<string, string | TreeFile>): FileTree =>
@@ -14,15 +12,11 @@ const tree = (files: Record<string, string | TreeFile>): FileTree =>
     ]),
   );
 
-/** A mirror of one tree: gives paths as git does. */
-function mirrorOf(files: FileTree): Mirror {
+/** Gives paths of a tree as git does. */
+function readerOf(files: FileTree): ReadFiles {
   const at = (path: string, paths: readonly string[]) =>
     paths.some((wanted) => wanted === '.' || path === wanted || path.startsWith(`${wanted}/`));
-  const read = async (_tree: string, paths: readonly string[] = ['.']) => ({
-    files: new Map([...files].filter(([path]) => at(path, paths))),
-    submodules: [],
-  });
-  return { files: read } as unknown as Mirror;
+  return async (paths = ['.']) => new Map([...files].filter(([path]) => at(path, paths)));
 }
 
 const ko = (recursive: boolean): Payload => ({
@@ -47,7 +41,7 @@ const command: Payload = {
 } as Payload;
 
 async function inputsOf(files: Record<string, string | TreeFile>, rule: Payload): Promise<string> {
-  return (await readPayloadFacts('t' as TreeSha, rule, mirrorOf(tree(files)))).inputs;
+  return (await readPayloadFacts(rule, readerOf(tree(files)))).inputs;
 }
 
 const before = {

@@ -1,37 +1,26 @@
-import type { PayloadFacts } from '../../plan/assemble-plan.ts';
-import { type FileTree, gitTreeSha, readFile, type TreeFile } from '../../plan/file-tree.ts';
-import type { CommitSha, TreeSha } from '../../plan/names.ts';
-import type { Payload } from '../../product/product.ts';
-import type { Mirror } from '../../resolve/git-interface.ts';
+import type { PayloadFacts } from '../plan/assemble-plan.ts';
+import { type FileTree, gitTreeSha, readFile, type TreeFile } from '../plan/file-tree.ts';
+import type { Payload } from '../product/product.ts';
+
+/** Reads the files of a component: all, or those at or below some paths (`.` is all). */
+export type ReadFiles = (paths?: readonly string[]) => Promise<FileTree>;
 
 /** What a payload is rendered from, and which images it refers to. */
-export async function readPayloadFacts(
-  tree: TreeSha | CommitSha,
-  rule: Payload,
-  mirror: Mirror,
-): Promise<PayloadFacts> {
-  const inputs = await readInputs(tree, rule, mirror);
+export async function readPayloadFacts(rule: Payload, read: ReadFiles): Promise<PayloadFacts> {
+  const inputs = await readInputs(rule, read);
   return { inputs: gitTreeSha(inputs), references: koReferences(inputs) };
 }
 
-async function readInputs(
-  tree: TreeSha | CommitSha,
-  rule: Payload,
-  mirror: Mirror,
-): Promise<FileTree> {
+async function readInputs(rule: Payload, read: ReadFiles): Promise<FileTree> {
   // A command and a kustomization can read anything in the component.
-  if (rule.render === 'command' || rule.render === 'kustomize')
-    return (await mirror.files(tree)).files;
-  const { files } = await mirror.files(
-    tree,
-    rule.inputs.map(({ path }) => path),
-  );
+  if (rule.render === 'command' || rule.render === 'kustomize') return read();
+  const files = await read(rule.inputs.map(({ path }) => path));
   const chosen = selectInputs(files, rule);
   const hasLinks = [...files.values()].some(({ mode }) => mode === '120000');
   const isComplete = rule.inputs.every(({ path }) => path === '.' || covers(files, path));
   if (!hasLinks && isComplete) return chosen;
   // Links are followed, in or out of the inputs: then what is behind them counts.
-  const whole = (await mirror.files(tree)).files;
+  const whole = await read();
   return isComplete ? withoutLinks(chosen, whole) : whole;
 }
 

@@ -1,0 +1,37 @@
+import { demand, FailureError } from '../builds/failure.ts';
+import type { FileTree } from '../plan/file-tree.ts';
+import type { ComponentName } from '../plan/names.ts';
+import type { Product } from '../product/product.ts';
+import { type Distgit, readDistgit } from '../product/read-distgit.ts';
+import {
+  parseUpstreamSources,
+  sourcesOfComponents,
+  type UpstreamSource,
+  upstreamSourcesPath,
+} from '../product/upstream-sources.ts';
+
+/** The productization repository, read whole. */
+export interface ProductFiles {
+  readonly files: FileTree;
+  readonly distgit: Distgit;
+  readonly upstreamSources: string;
+  /** What it pins, by component. */
+  readonly pinned: Readonly<Record<ComponentName, UpstreamSource>>;
+}
+
+/** Reads the files of the productization repository; `where` names them (a URL and a commit). */
+export function readProductFiles(files: FileTree, product: Product, where: string): ProductFiles {
+  const upstreamSources = files.get(upstreamSourcesPath)?.content.toString();
+  if (upstreamSources === undefined) {
+    throw new FailureError({
+      reason: 'bad-product',
+      detail: `${where} has no ${upstreamSourcesPath}.`,
+      hint: 'Check `repository` and the branch of the release in product.yaml.',
+    });
+  }
+  const pinned = demand(
+    sourcesOfComponents(demand(parseUpstreamSources(upstreamSources)), product),
+  );
+  const distgit = demand(readDistgit(files, product));
+  return { files, distgit, upstreamSources, pinned };
+}
