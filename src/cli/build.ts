@@ -27,7 +27,7 @@ export async function build(
   }
   // Somebody else's build is watched, never cancelled.
   const onInterrupt = submitted.outcome === 'known' ? 'leave' : 'cancel';
-  return await followToEnd(context, opened, submitted.tag, onInterrupt, true);
+  return await followToEnd(context, opened, submitted.tag, { onInterrupt, quiet: true });
 }
 
 /** Follows a build, and ends with its summary (`--json`: the build); gives the exit code. */
@@ -35,10 +35,14 @@ export async function followToEnd(
   context: CliContext,
   opened: OpenedService,
   tag: string,
-  onInterrupt: 'cancel' | 'leave',
-  quiet: boolean,
+  options: {
+    readonly onInterrupt: 'cancel' | 'leave';
+    readonly quiet: boolean;
+    readonly verbose?: boolean;
+  },
 ): Promise<number> {
   const { io, globals } = context;
+  const { onInterrupt, quiet, verbose } = options;
   const ended = await followBuild(context, opened, tag, {
     onInterrupt,
     quiet: quiet && globals.json,
@@ -48,15 +52,16 @@ export async function followToEnd(
       io.err(`The build goes on; tributary status ${tag} --follow shows it again.\n`);
     return 0;
   }
-  await printBuild(context, opened, ended);
+  await printBuild(context, opened, ended, verbose);
   return exitCodeOfBuild(ended);
 }
 
-/** Prints a build: as JSON, or its summary with the commands to install it. */
+/** Prints a build: as JSON, or its summary (`verbose`: with proofs) with the commands to install it. */
 export async function printBuild(
   context: CliContext,
   { service }: OpenedService,
   build: Build,
+  verbose = false,
 ): Promise<void> {
   const { io, globals } = context;
   if (globals.json) {
@@ -64,9 +69,12 @@ export async function printBuild(
     return;
   }
   const install = build.state === 'succeeded' ? await service.install(build.tag) : undefined;
-  io.out(
-    `\n${renderSummary(build, install?.ok === true ? install.value : undefined, styleOf(io, globals))}`,
-  );
+  const options = {
+    style: styleOf(io, globals),
+    short: io.terminal && !verbose,
+    proofs: verbose,
+  };
+  io.out(`\n${renderSummary(build, install?.ok === true ? install.value : undefined, options)}`);
 }
 
 function announce({ io, globals }: CliContext, submitted: Submitted): void {

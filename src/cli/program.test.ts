@@ -91,6 +91,7 @@ describe('golden output', () => {
   test.for([
     ['build', ['build', ref, '--name', 'test-my-thing']],
     ['status', ['status', tag]],
+    ['status-verbose', ['status', tag, '--verbose']],
     ['list', ['list']],
     ['plan', ['plan', ref]],
     ['components', ['components']],
@@ -103,6 +104,14 @@ describe('golden output', () => {
     expect(err).toBe('');
     expect(code).toBe(0);
     await expect(out).toMatchFileSnapshot(`golden/${name}.txt`);
+  });
+
+  test('on a terminal digests are short', async () => {
+    const io = new FakeIo();
+    io.terminal = true;
+    const { out } = await run(['--no-color', 'status', tag], { service: following(), io });
+    expect(out).toMatch(/controller +built +sha256:1{12}\n/);
+    expect(out).toMatch(/^Bundle .* sha256:1{12}$/m);
   });
 
   test('a failed build tells what, where, whose and what next', async () => {

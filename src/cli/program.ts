@@ -3,6 +3,7 @@ import type { RequestFlags } from './assemble-body.ts';
 import type { CliContext, CliIo, GlobalOptions, OpenedService } from './cli-io.ts';
 import { exitCodes } from './exit-codes.ts';
 import { printError } from './print-failures.ts';
+import type { StatusFlags } from './status.ts';
 
 /** Opens the service that a command talks to: a server's, or one in this process. */
 export type OpenService = (
@@ -107,9 +108,10 @@ export function createProgram(
     .command('status <tag>')
     .summary('show a build')
     .option('-f, --follow', 'until it ends')
+    .option('-v, --verbose', 'with how each place in the bundle was proven, and whole digests')
     .action(
-      verb(async (cli, tag: string, flags: { follow?: true }) =>
-        (await import('./status.ts')).status(cli, tag, flags.follow === true),
+      verb(async (cli, tag: string, flags: StatusFlags) =>
+        (await import('./status.ts')).status(cli, tag, flags),
       ),
     );
   program

@@ -22,5 +22,5 @@ export async function rerun(
     io.out(globals.json ? `${JSON.stringify(build)}\n` : `${build.tag}  ${build.pipelinerun}\n`);
     return 0;
   }
-  return await followToEnd(context, opened, build.tag, 'cancel', true);
+  return await followToEnd(context, opened, build.tag, { onInterrupt: 'cancel', quiet: true });
 }

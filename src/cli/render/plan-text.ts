@@ -15,15 +15,19 @@ export function renderPlan(plan: PlanAnswer, style: Style): string {
   ]);
   const steps = plan.steps.map(({ id, key, hit }) => [
     `  ${id}`,
-    hit === null ? 'when its inputs are known' : hit ? style.green('reuse') : style.yellow('build'),
+    hit === null
+      ? 'follows from what is made before'
+      : hit
+        ? style.green('reuse')
+        : style.yellow('build'),
     key?.slice(0, 12) ?? '',
   ]);
-  const misses = plan.steps.filter(({ hit }) => hit === false);
+  const count = (wanted: boolean | null) => plan.steps.filter(({ hit }) => hit === wanted).length;
   return [
     `${style.bold(plan.tag)}  release ${plan.release}, operator ${plan.operatorVersion}\n`,
     ...(readings.length > 0 ? ['Refs\n', ...readings] : []),
     ...(patches.length > 0 ? [`Patches\n${renderTable(patches)}`] : []),
     `Steps\n${renderTable(steps)}`,
-    `${misses.length} of ${plan.steps.length} steps have something to build.\n`,
+    `${count(true)} to reuse, ${count(false)} to build, ${count(null)} that follow from them.\n`,
   ].join('');
 }

@@ -5,14 +5,28 @@ import { renderBetween } from './duration.ts';
 import type { Style } from './style.ts';
 import { renderTable } from './table.ts';
 
+/** How much of a build is shown. */
+export interface SummaryOptions {
+  readonly style: Style;
+  /** Digests by their first 12 hex digits, so that lines fit a terminal. */
+  readonly short: boolean;
+  /** Each place with how it was proven. */
+  readonly proofs: boolean;
+}
+
 /** What came of a build, for people; `install` where it succeeded. */
-export function renderSummary(build: Build, install: Install | undefined, style: Style): string {
+export function renderSummary(
+  build: Build,
+  install: Install | undefined,
+  options: SummaryOptions,
+): string {
+  const { style } = options;
   return [
     headline(build, style),
     readings(build),
     build.failure === null ? '' : failureOf(build, style),
-    build.state === 'succeeded' ? made(build) : '',
-    inclusion(build),
+    build.state === 'succeeded' ? made(build, options) : '',
+    inclusion(build, options),
     patches(build),
     unpullable(build, style),
     install === undefined ? '' : commands(install),
@@ -50,32 +64,46 @@ function failureOf(build: Build, style: Style): string {
   return `Failed${where} (${failure.reason}; whose it is: ${failure.owner})\n${renderFailures([failure], style)}${log}`;
 }
 
-function made(build: Build): string {
-  const row = ({ name, image, digest, reused }: BuiltImage) => [
-    `  ${name}`,
-    reused ? 'reused' : 'built',
-    `${image}`,
-    digest ?? '',
+function made(build: Build, { short }: SummaryOptions): string {
+  const digest = (whole: string | null) =>
+    whole === null ? '' : short ? whole.slice(0, 'sha256:'.length + 12) : whole;
+  const row = (image: BuiltImage) => [
+    `  ${image.name}`,
+    image.reused ? 'reused' : 'built',
+    digest(image.digest),
   ];
-  return `Images\n${renderTable(build.images.map(row))}${renderTable([
-    ['Bundle', build.bundle.image, build.bundle.digest ?? ''],
-    ['Index', build.index.image, build.index.digest ?? ''],
+  const [first] = build.images;
+  // All are named alike: saying it once keeps the lines short.
+  const where =
+    first === undefined ? '' : `  ${first.image.replace(`/${first.name}:`, '/<name>:')}`;
+  return `Images${where}\n${renderTable(build.images.map(row))}${renderTable([
+    ['Bundle', build.bundle.image, digest(build.bundle.digest)],
+    ['Index', build.index.image, digest(build.index.digest)],
   ])}`;
 }
 
-function inclusion(build: Build): string {
-  const rows = build.inclusion.map((place) => [
-    `  ${place.component}`,
-    place.place,
-    place.commit.slice(0, 12),
-    place.outcome === 'included'
-      ? place.requested
-        ? 'included'
-        : 'as pinned'
-      : 'not from your ref',
-    place.proof,
-  ]);
-  return rows.length === 0 ? '' : `What is in the bundle\n${renderTable(rows)}`;
+function inclusion({ tag, inclusion: places }: Build, { proofs }: SummaryOptions): string {
+  if (places.length === 0) return '';
+  const lines = renderTable(
+    places.map((place) => [
+      `  ${place.component}`,
+      place.place,
+      place.commit.slice(0, 12),
+      outcomeOf(place),
+    ]),
+  );
+  if (!proofs)
+    return `What is in the bundle\n${lines}How it was proven: tributary status ${tag} --verbose\n`;
+  const proven = lines
+    .trimEnd()
+    .split('\n')
+    .map((line, at) => `${line}\n    ${places[at]?.proof}\n`);
+  return `What is in the bundle\n${proven.join('')}`;
+}
+
+function outcomeOf({ outcome, requested }: Build['inclusion'][number]): string {
+  if (outcome === 'not-from-your-ref') return 'not from your ref';
+  return requested ? 'included' : 'as pinned';
 }
 
 function patches(build: Build): string {

@@ -56,11 +56,11 @@ describe('renderTree', () => {
   test('shows kinds as branches, elapsed time, and what runs', () => {
     expect(renderTree(watched(changes), frame, plain)).toEqual([
       'test-my-thing-72a32c  running 1m05s',
-      `✔ ${'prepare'.padEnd(44)}     1.0s`,
-      `✘ ${'image'.padEnd(44)}  1/4, 1 reused`,
-      `⠋ ${'  a'.padEnd(44)}    1m00s  compiling everything`,
-      `✔ ${'  b'.padEnd(44)}   reused`,
-      `✘ ${'  c'.padEnd(44)}     1.0s`,
+      `✔ ${'prepare'.padEnd(7)}     1.0s`,
+      `✘ ${'image'.padEnd(7)}  1/4, 1 reused`,
+      `⠋ ${'  a'.padEnd(7)}    1m00s  compiling everything`,
+      `✔ ${'  b'.padEnd(7)}   reused`,
+      `✘ ${'  c'.padEnd(7)}     1.0s`,
       '·   d',
       '· bundle',
     ]);

@@ -30,9 +30,12 @@ export function renderTree(build: WatchedBuild, frame: Frame, style: Style): str
       { mark: ' ', text: `… ${hidden} more`, state: 'waiting', aside: '', note: '' },
     ];
   }
+  const longest = Math.max(0, ...lines.map(({ text }) => displayWidth(text)));
+  // At least a third of the line stays for times and progress.
+  const column = Math.min(longest, Math.floor((frame.columns * 2) / 3));
   return [
     style.bold(truncate(head, frame.columns - 1)),
-    ...lines.map((line) => paint(line, frame, style)),
+    ...lines.map((line) => paint(line, column, frame, style)),
   ];
 }
 
@@ -50,7 +53,7 @@ function headLine(build: WatchedBuild, frame: Frame): string {
   const since =
     build.begunAt === null ? '' : ` ${renderDuration(frame.now - Date.parse(build.begunAt))}`;
   const again = build.attempt > 1 ? `, attempt ${build.attempt}` : '';
-  return `${build.tag}  ${build.state === 'over' ? 'done' : build.state}${again}${since}`;
+  return `${build.tag}  ${build.state}${again}${since}`;
 }
 
 function branches(
@@ -121,9 +124,7 @@ function markOf(state: WatchedStep['state'], frame: Frame): string {
   }
 }
 
-const nameColumns = 44;
-
-function paint(line: Line, frame: Frame, style: Style): string {
+function paint(line: Line, column: number, frame: Frame, style: Style): string {
   const color = {
     succeeded: style.green,
     reused: style.green,
@@ -134,8 +135,9 @@ function paint(line: Line, frame: Frame, style: Style): string {
   }[line.state];
   // The last column stays free: some terminals wrap when it is written.
   const room = Math.max(0, frame.columns - 1 - 2);
-  const name = truncate(line.text, Math.min(nameColumns, room));
-  const padded = name + ' '.repeat(Math.max(0, Math.min(nameColumns, room) - displayWidth(name)));
+  const width = Math.min(column, room);
+  const name = truncate(line.text, width);
+  const padded = name + ' '.repeat(Math.max(0, width - displayWidth(name)));
   const rest = truncate(
     `  ${line.aside.padStart(7)}${line.note === '' ? '' : `  ${line.note}`}`,
     room - displayWidth(padded),

@@ -17,7 +17,7 @@ export interface WatchedBuild {
   readonly tag: string;
   /** Time of the first event of the attempt. */
   begunAt: string | null;
-  state: 'queued' | 'running' | 'cancelling' | 'over';
+  state: 'queued' | 'running' | 'cancelling' | 'succeeded' | 'failed' | 'cancelled' | 'expired';
   attempt: number;
   readonly steps: Map<string, WatchedStep>;
 }
@@ -54,7 +54,7 @@ export function watchEvent(build: WatchedBuild, event: BuildEvent): void {
     case 'failed':
     case 'cancelled':
     case 'expired':
-      build.state = 'over';
+      build.state = event.kind;
       return;
     case 'step-started':
     case 'step-progress':
