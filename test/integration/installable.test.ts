@@ -46,7 +46,7 @@ beforeAll(async () => {
   unpackImage(build.bundle.image, at('bundle'));
   unpackImage(build.index.image, at('index'));
   csv = readManifest('clusterserviceversion.yaml');
-}, 180_000);
+}, 280_000);
 
 afterAll(async () => {
   await rig[Symbol.asyncDispose]();

@@ -264,10 +264,34 @@ test('a pull request on the productization repository is tried the same way', as
 });
 
 test('another release tracks other branches: a pull request against main is picked, not merged', async () => {
-  const { answer } = await build({
+  const { answer, build: older } = await build({
+    name: 'older',
+    release: '1.6',
+    components: { 'tektoncd/pipeline': 'tektoncd/pipeline#4704' },
+  });
+  expect(answer.components['tektoncd/pipeline']).toMatchObject({ as: 'pick' });
+  expect(older.failure).toBeNull();
+  expect(older.inclusion.filter(({ requested }) => requested).map(({ place }) => place)).toEqual(
+    expect.arrayContaining([...pipelineImages.map((name) => `image/${name}`), 'payload']),
+  );
+  const bundle = filesOf(older.bundle.image);
+  const csv = [...bundle].find(([path]) => path.endsWith('clusterserviceversion.yaml'))?.[1];
+  expect(parse(csv?.toString() ?? '').spec).toMatchObject({
+    version: expect.stringMatching(/^1\.6\.0-t[0-9a-f]{6}$/),
+    replaces: 'openshift-pipelines-operator-rh.v1.6.0',
+  });
+  expect(labelsOf(older.bundle.image)).toMatchObject({
+    'operators.operatorframework.io.bundle.channels.v1': 'pipelines-1.6',
+    'operators.operatorframework.io.bundle.channel.default.v1': 'pipelines-1.6',
+  });
+});
+
+test('a pull request that cannot be picked onto an older release is said to', async () => {
+  const { status, body } = await service.post('/api/plan', {
     name: 'older',
     release: '1.6',
     components: { 'tektoncd/pipeline': 'tektoncd/pipeline#4638' },
   });
-  expect(answer.components['tektoncd/pipeline']).toMatchObject({ as: 'pick' });
+  expect({ status, reason: body.reason }).toEqual({ status: 409, reason: 'merge-conflict' });
+  expect(body.detail).toMatch(/cannot be picked onto what the product pins .*greeting\.go/);
 });

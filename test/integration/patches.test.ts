@@ -112,7 +112,7 @@ describe('the images', () => {
     ]);
     expect(programSays(build, images.webhook, 'Patient webhook of OpenShift Pipelines')).toBe(true);
     expect(await patchesOfDockerfile(build, images.sink)).toEqual([`patches/${events}`]);
-  }, 180_000);
+  }, 280_000);
 
   test('are compiled without what is contained or bypassed', async () => {
     const build = await built({
@@ -125,7 +125,7 @@ describe('the images', () => {
     expect(programSays(build, images.webhook, 'Patient webhook of Tekton Pipelines')).toBe(true);
     expect(programSays(build, images.sink, 'the event is not JSON')).toBe(true);
     expect(await patchesOfDockerfile(build, images.sink)).toEqual([]);
-  }, 180_000);
+  }, 280_000);
 
   async function built(request: object): Promise<Build> {
     const { body } = await service.post('/api/builds', { name: 'patches', ...request });

@@ -67,7 +67,7 @@ export interface RunningService {
   /** Sends a request body as JSON; gives status and parsed answer. */
   post(path: string, body?: unknown): Promise<{ status: number; body: Json }>;
   get(path: string): Promise<{ status: number; body: Json }>;
-  /** Waits until the build has ended, two minutes at most. */
+  /** Waits until the build has ended, four minutes at most. */
   ended(tag: string): Promise<Build>;
   /** Follows a build, from its first attempt on, until an event is the one; gives all until then. */
   until(tag: string, isIt: (event: BuildEvent) => boolean): Promise<readonly BuildEvent[]>;
@@ -190,7 +190,7 @@ async function startService(state: string, begin: () => ChildProcess): Promise<R
     },
     async ended(tag) {
       const stream = await fetch(new URL(`/api/builds/${tag}/events`, url), {
-        signal: AbortSignal.timeout(120_000),
+        signal: AbortSignal.timeout(240_000),
       });
       await stream.text();
       return (await get(`/api/builds/${tag}`)).body as Build;
