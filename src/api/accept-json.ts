@@ -3,28 +3,49 @@ import { FailureError } from '../builds/failure.ts';
 import type { App } from './parts.ts';
 
 /**
- * Bodies are JSON. `curl -d` says `application/x-www-form-urlencoded` unless told otherwise, and
+ * Bodies are JSON in UTF-8 (RFC 8259). `curl -d` says `application/x-www-form-urlencoded` unless told otherwise, and
  * some clients say nothing: both are read as JSON too. Anything else is refused.
  */
 export function acceptJson(app: App): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     '*',
-    { parseAs: 'string' },
-    async (request: FastifyRequest, body: string | Buffer) => {
-      const text = String(body);
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, body: Buffer) => {
+      if (body.length === 0) return undefined;
       const type = mediaType(request.headers['content-type']);
-      if (text === '') return undefined;
-      if (type !== '' && type !== form && !/^application\/(.+\+)?json$/.test(type)) {
-        throw new FailureError({
-          reason: 'unsupported-media-type',
-          detail: `The body is said to be ${type}.`,
-          hint: 'Send JSON, with the header Content-Type: application/json.',
-        });
-      }
-      return parseJson(text, type === form);
+      refuseOtherTypes(request, type);
+      return parseJson(decode(body), type === form);
     },
   );
+}
+
+function refuseOtherTypes({ headers }: FastifyRequest, type: string): void {
+  const charset = /;\s*charset="?([^";\s]+)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+  const encoding = headers['content-encoding'] ?? 'identity';
+  if (type !== '' && type !== form && !/^application\/(.+\+)?json$/.test(type)) refuse(type);
+  if (!/^(utf-?8|us-ascii)$/i.test(charset)) refuse(`in ${charset}`);
+  if (encoding.toLowerCase() !== 'identity') refuse(`packed by ${encoding}`);
+}
+
+function refuse(what: string): never {
+  throw new FailureError({
+    reason: 'unsupported-media-type',
+    detail: `The body is said to be ${what}.`,
+    hint: 'Send JSON as it is, in UTF-8, with the header Content-Type: application/json.',
+  });
+}
+
+function decode(body: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch {
+    throw new FailureError({
+      reason: 'bad-request',
+      detail: 'The body is not UTF-8.',
+      hint: 'Send JSON in UTF-8.',
+    });
+  }
 }
 
 const form = 'application/x-www-form-urlencoded';

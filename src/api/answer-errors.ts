@@ -45,21 +45,8 @@ answerErrors.options = {
   frameworkErrors: handle,
   clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void {
     if (error.code === 'ECONNRESET' || !socket.writable) return;
-    const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-    const status = late ? 408 : error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-    const problem = {
-      ...renderProblem(
-        [
-          {
-            reason: 'bad-request',
-            detail: late ? 'The request took too long to arrive.' : 'This is not an HTTP request.',
-            hint: 'Send the whole request at once, as curl does.',
-          },
-        ],
-        '/',
-      ),
-      status,
-    };
+    const [status, detail, hint] = unreadable[error.code ?? ''] ?? noHttp;
+    const problem = { ...renderProblem([{ reason: 'bad-request', detail, hint }], '/'), status };
     const body = JSON.stringify(problem);
     socket.end(
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
@@ -67,6 +54,21 @@ answerErrors.options = {
     );
   },
 } as const;
+
+/** What Node refuses before there is a request: error code → status, what happened, what to do. */
+const unreadable: Readonly<Record<string, readonly [number, string, string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    408,
+    'The request took too long to arrive.',
+    'Send the whole request at once, as curl does.',
+  ],
+  HPE_HEADER_OVERFLOW: [
+    431,
+    'The path and headers are larger than 16 KiB.',
+    'Leave out cookies and other headers that this service does not read.',
+  ],
+};
+const noHttp = [400, 'This is not an HTTP request.', 'Speak HTTP/1.1, as curl does.'] as const;
 
 function handle(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (error instanceof FailureError) return sendFailures(request, reply, error.failures);

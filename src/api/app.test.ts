@@ -158,6 +158,45 @@ describe('what is refused before a route is asked', () => {
       415,
       'unsupported-media-type',
     ],
+    [
+      'a body that is not UTF-8',
+      {
+        method: 'POST',
+        url: '/',
+        payload: Buffer.from([0x22, 0xff, 0x22]),
+        headers: { 'content-type': 'application/json' },
+      },
+      400,
+      'bad-request',
+    ],
+    [
+      'another charset',
+      {
+        method: 'POST',
+        url: '/',
+        payload: '{}',
+        headers: { 'content-type': 'application/json; charset=utf-16' },
+      },
+      415,
+      'unsupported-media-type',
+    ],
+    [
+      'a packed body',
+      {
+        method: 'POST',
+        url: '/',
+        payload: '{}',
+        headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' },
+      },
+      415,
+      'unsupported-media-type',
+    ],
+    [
+      'a filter that is none',
+      { method: 'GET', url: '/api/builds?sate=failed' },
+      400,
+      'bad-request',
+    ],
     ['a limit over 100', { method: 'GET', url: '/api/builds?limit=101' }, 400, 'bad-request'],
     ['an unknown state', { method: 'GET', url: '/api/builds?state=done' }, 400, 'bad-request'],
     [

@@ -188,7 +188,7 @@ function notInstallable(build: Build): Failure {
     };
   }
   return {
-    reason: 'not-finished',
+    reason: 'not-installable',
     detail: `The build ${build.tag} is ${build.state}: there is nothing to install.`,
     hint: `Run it again: tributary rerun ${build.tag}.`,
   };

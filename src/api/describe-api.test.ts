@@ -70,6 +70,7 @@ test('every route of the API is described, and nothing else', () => {
     'GET /api/components',
     'GET /healthz',
     'GET /metrics',
+    'GET /openapi.json',
     'GET /readyz',
     'POST /',
     'POST /api/builds',
@@ -95,6 +96,14 @@ test('every operation has a name of its own, a summary, a tag and described answ
         'application/problem+json',
       ]);
     }
+  }
+});
+
+test('every operation tells the refusals that any of them may give', () => {
+  for (const { path, operation } of operations()) {
+    expect(Object.keys(operation.responses), path).toEqual(
+      expect.arrayContaining(['400', '403', '500']),
+    );
   }
 });
 

@@ -35,7 +35,18 @@ export async function describeApi(app: App): Promise<void> {
     },
     transformObject: createJsonSchemaTransformObject({ zodToJsonConfig }),
   });
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  app.get(
+    '/openapi.json',
+    {
+      schema: {
+        operationId: 'describe',
+        tags: ['service'],
+        summary: 'This description',
+        response: { 200: z.looseObject({}).describe('OpenAPI 3.1.'), ...problems() },
+      },
+    },
+    async () => ({ ...app.swagger() }),
+  );
 }
 
 const zodToJsonConfig = {
@@ -54,10 +65,10 @@ const zodToJsonConfig = {
 
 const transform = createJsonSchemaTransform({ zodToJsonConfig });
 
-/** The problem answers of a route, for its `response` schema. */
+/** The problem answers of a route, for its `response` schema: these, and those that any route has. */
 export function problems(...statuses: readonly number[]) {
   return Object.fromEntries(
-    statuses.map((status) => [
+    [...new Set([400, 403, 500, ...statuses])].map((status) => [
       status,
       {
         description: descriptions[status] ?? 'Problem',

@@ -30,7 +30,7 @@ export function renderInstall(build: Installable): Install {
   ].filter((flag) => flag !== '');
   const run = (verb: string) =>
     ['operator-sdk', verb, build.bundle, `--namespace ${namespace}`, ...flags].join(' ');
-  const catalog = `tributary-${build.tag}`;
+  const catalog = catalogName(build.tag);
   return {
     tag: build.tag,
     run: run('run bundle'),
@@ -55,6 +55,13 @@ export function renderInstall(build: Installable): Install {
     ].join('\n'),
     warnings: warnings(build),
   };
+}
+
+/** OLM makes a Service and labels of this name, which have at most 63 characters: the tag's hash stays whole. */
+function catalogName(tag: string): string {
+  const [, name = '', hash = ''] = /^(.*)-([0-9a-f]+)$/.exec(tag) ?? [];
+  const room = 63 - 'tributary--'.length - hash.length;
+  return `tributary-${name.slice(0, room).replace(/-+$/, '')}-${hash}`.slice(0, 63);
 }
 
 function catalogSource(build: Installable, name: string) {

@@ -146,6 +146,12 @@ export const reasons = {
     title: 'The request comes from a foreign site',
   },
   'not-finished': { status: 409, exit: 2, owner: 'request', title: 'The build is not finished' },
+  'not-installable': {
+    status: 409,
+    exit: 2,
+    owner: 'request',
+    title: 'The build did not succeed',
+  },
   'already-finished': {
     status: 409,
     exit: 2,

@@ -9,7 +9,7 @@ import { Build, BuildPage, BuildState, Rerun, Submitted } from '../schema.ts';
 /** `tag` in a path. */
 export const tagParams = z.object({ tag: z.string().describe('Tag of a build.') });
 
-const pageQuery = z.object({
+const pageQuery = z.strictObject({
   state: BuildState.optional(),
   name: z.string().optional().describe('Only builds asked for under this name.'),
   component: z.string().optional().describe('Only builds that name this component.'),
@@ -31,11 +31,14 @@ export function buildRoutes(app: App, { service }: AppParts): void {
     summary: 'Ask for a build',
     description:
       'Answers when every ref is resolved; building goes on in the background. 200: the same was asked before, and this is its build (where it failed by its code: with the failure; POST to `links.rerun` tries again). 201: a run began.',
+    headers: z.object({
+      'x-tributary-requester': z.string().optional().describe('Who asks, as shown to people.'),
+    }),
     body: RequestBody,
     response: {
       200: Submitted,
       201: Submitted,
-      ...problems(400, 403, 409, 413, 415, 422, 500, 502),
+      ...problems(409, 413, 415, 422, 502),
     },
   };
   app.post('/', { schema: { ...submitSchema, operationId: 'submitAtRoot' } }, submit);
@@ -49,7 +52,7 @@ export function buildRoutes(app: App, { service }: AppParts): void {
         tags: ['builds'],
         summary: 'List builds, newest first',
         querystring: pageQuery,
-        response: { 200: BuildPage, ...problems(400, 403, 500) },
+        response: { 200: BuildPage, ...problems() },
       },
     },
     async (request, reply) => {
@@ -72,7 +75,7 @@ export function buildRoutes(app: App, { service }: AppParts): void {
         tags: ['builds'],
         summary: 'Read a build',
         params: tagParams,
-        response: { 200: Build, ...problems(403, 404, 500) },
+        response: { 200: Build, ...problems(404) },
       },
     },
     async (request, reply) => sendOutcome(request, reply, await service.get(request.params.tag)),
@@ -86,7 +89,7 @@ export function buildRoutes(app: App, { service }: AppParts): void {
         tags: ['builds'],
         summary: 'Cancel a build',
         params: tagParams,
-        response: { 200: Build, ...problems(403, 404, 409, 500) },
+        response: { 200: Build, ...problems(404, 409, 413, 415) },
       },
     },
     async (request, reply) => sendOutcome(request, reply, await service.cancel(request.params.tag)),
@@ -101,7 +104,7 @@ export function buildRoutes(app: App, { service }: AppParts): void {
         summary: 'Run a finished build again',
         params: tagParams,
         body: Rerun,
-        response: { 201: Build, ...problems(400, 403, 404, 409, 413, 415, 500) },
+        response: { 201: Build, ...problems(404, 409, 413, 415) },
       },
     },
     async (request, reply) => {

@@ -25,7 +25,7 @@ export function eventRoutes(app: App, { service, closing, heartbeat = 15_000 }: 
         response: {
           200: text('text/event-stream', 'Events.'),
           204: z.null().describe('The build has ended, and all its events were read.'),
-          ...problems(403, 404, 500),
+          ...problems(404),
         },
       },
     },

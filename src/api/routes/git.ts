@@ -27,7 +27,7 @@ export function gitRoutes(app: App, { git, closing }: AppParts): void {
         querystring: z.object({ service: z.string().optional() }),
         response: {
           200: text('application/x-git-upload-pack-advertisement', 'Refs.'),
-          ...problems(403, 404, 500),
+          ...problems(404),
         },
       },
     },
@@ -59,7 +59,7 @@ export function gitRoutes(app: App, { git, closing }: AppParts): void {
         params,
         response: {
           200: text('application/x-git-upload-pack-result', 'A pack.'),
-          ...problems(403, 404, 415, 500),
+          ...problems(404, 415),
         },
       },
     },

@@ -25,7 +25,7 @@ export function installRoutes(app: App, { service }: AppParts): void {
               'text/plain': { schema: z.string() },
             },
           },
-          ...problems(403, 404, 409, 500),
+          ...problems(404, 409),
         },
       },
     },

@@ -22,7 +22,7 @@ export function logRoutes(app: App, { service, closing }: AppParts): void {
           '*': z.string().describe('Id of a step, such as `image/openshift-pipelines-controller`.'),
         }),
         querystring: z.object({ follow: z.enum(['true', 'false']).default('true') }),
-        response: { 200: text('text/plain', 'The log.'), ...problems(403, 404, 500) },
+        response: { 200: text('text/plain', 'The log.'), ...problems(404) },
       },
     },
     async (request, reply) => {

@@ -17,7 +17,7 @@ export function planRoutes(app: App, { service, closing }: AppParts): void {
         description:
           'The same body as a build; nothing is built. Conflicts and patches that do not apply are answered at once.',
         body: RequestBody,
-        response: { 200: PlanAnswer, ...problems(400, 403, 409, 413, 415, 422, 500, 502) },
+        response: { 200: PlanAnswer, ...problems(409, 413, 415, 422, 502) },
       },
     },
     async (request, reply) =>
@@ -31,7 +31,7 @@ export function planRoutes(app: App, { service, closing }: AppParts): void {
         operationId: 'listComponents',
         tags: ['product'],
         summary: 'List what can be asked for',
-        response: { 200: Components, ...problems(403, 500) },
+        response: { 200: Components, ...problems() },
       },
     },
     async (request, reply) => sendOutcome(request, reply, await service.components()),
