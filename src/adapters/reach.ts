@@ -15,7 +15,7 @@ export function mirrored(reference: string, mirrors: Readonly<Record<string, str
 }
 
 /** Whether a reference or repository lies in `prefix`: a host, or a host and path. */
-export function isWithin(reference: string, prefix: string): boolean {
+function isWithin(reference: string, prefix: string): boolean {
   if (!reference.startsWith(prefix)) return false;
   const next = reference[prefix.length];
   // After a bare host, `:` begins a port: another registry.

@@ -1,5 +1,4 @@
 import type { Service } from '../api/service.ts';
-import type { Outcome } from '../builds/failure.ts';
 
 /** The world of a command: where it writes, what it reads, who interrupts it. */
 export interface CliIo {
@@ -42,6 +41,3 @@ export interface CliContext {
   readonly globals: GlobalOptions;
   openService(options?: { readonly work: boolean }): Promise<OpenedService>;
 }
-
-/** The value of an outcome, or its failures thrown: they reach the one handler of the CLI. */
-export type { Outcome };

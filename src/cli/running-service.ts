@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 
 /** `<state>/service.json`: which service works on a state folder. */
-export const RunningService = z.object({ url: z.url(), pid: z.number().int() });
+const RunningService = z.object({ url: z.url(), pid: z.number().int() });
 
 /** URL of the service that a file names, where it lives and answers; a file that a crash left is no service. */
 export async function findRunningService(file: string): Promise<string | undefined> {

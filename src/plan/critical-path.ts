@@ -15,7 +15,7 @@ export function orderReady(steps: readonly Weighted[], done: ReadonlySet<string>
 }
 
 /** Seconds from the start of each step to the end of the build, if nothing has to wait for a processor. */
-export function waysToEnd(steps: readonly Weighted[]): ReadonlyMap<string, number> {
+function waysToEnd(steps: readonly Weighted[]): ReadonlyMap<string, number> {
   const users = new Map<string, Weighted[]>();
   for (const step of steps) {
     for (const need of step.needs) users.set(need, [...(users.get(need) ?? []), step]);

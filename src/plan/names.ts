@@ -32,11 +32,6 @@ export function parseDigest(value: string): Digest | undefined {
   return /^sha256:[0-9a-f]{64}$/.test(value) ? (value as Digest) : undefined;
 }
 
-/** The value as a {@link Key}, or undefined where it is not 64 hex digits. */
-export function parseKey(value: string): Key | undefined {
-  return /^[0-9a-f]{64}$/.test(value) ? (value as Key) : undefined;
-}
-
 /** The value as a {@link Tag}: an OCI tag that begins with a DNS-1123 name; else undefined. */
 export function parseTag(value: string): Tag | undefined {
   return /^[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?-[0-9a-f]{6,64}$/.test(value)

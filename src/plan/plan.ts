@@ -1,4 +1,4 @@
-import type { Payload, Product, ProductImage } from '../product/product.ts';
+import type { Payload, Product } from '../product/product.ts';
 import type { Lock, PinnedSource } from './lock.ts';
 import type { CommitSha, ComponentName, Digest, ImageName, Key, Tag, TreeSha } from './names.ts';
 
@@ -145,6 +145,3 @@ export type StepOutput =
 
 /** Outputs by step id. */
 export type StepOutputs = Readonly<Record<string, StepOutput>>;
-
-/** Steps that only ever see an image of the product: its Dockerfile, context and components. */
-export type ImageOf = ProductImage;

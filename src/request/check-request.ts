@@ -108,7 +108,7 @@ export function findComponent(name: string, product: KnownComponents): Component
 }
 
 /** Every name and alias of the product's components. */
-export function componentNames(product: KnownComponents): string[] {
+function componentNames(product: KnownComponents): string[] {
   return Object.entries(product.components).flatMap(([name, { aliases }]) => [name, ...aliases]);
 }
 

@@ -1,4 +1,3 @@
-import { type ComponentName, parseComponentName } from '../plan/names.ts';
 
 /**
  * Where code is, the same value for every spelling. `url` is what git fetches from: no `.git`,
@@ -17,11 +16,6 @@ export function repositoryAt(scheme: 'http' | 'https', host: string, path: strin
   const known = forgeOf(host) !== undefined;
   const place = known ? path.toLowerCase() : path;
   return { host, path: place, url: `${known ? 'https' : scheme}://${host}/${place}` };
-}
-
-/** The `owner/repo` that a repository is called by: its last two segments. */
-export function componentNameOf(repository: Repository): ComponentName | undefined {
-  return parseComponentName(repository.path.split('/').slice(-2).join('/'));
 }
 
 type Forge = 'github' | 'gitlab' | 'gitea';
