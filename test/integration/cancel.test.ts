@@ -63,18 +63,19 @@ test('a build that waits in the queue is cancelled at once, and the one before i
 });
 
 test('Ctrl-C on a command that builds by itself cancels the build, and leaves nothing', async () => {
-  await using own = serviceRig(inject('demo'), {}, { product: smallProduct });
-  const command = own.startCli('build', smallRequest['tektoncd/triggers'], '--name', 'alone');
+  await service.stop();
+  const ref = smallRequest['tektoncd/triggers'];
+  const command = rig.startCli('build', ref, '--name', 'alone', '--rebuild');
   const tag = await tagPrinted(command.stdout);
-  await compiling(own.state, tag, 1, smallImages);
+  await compiling(rig.state, tag, 1, smallImages);
   const started = Date.now();
   process.kill(command.pid, 'SIGINT');
   const { exitCode, stderr } = await command.ended;
   expect(stderr).toBe('');
   expect(exitCode).toBe(6);
   expect(Date.now() - started).toBeLessThan(5000);
-  expect(leftovers(own.state)).toEqual([]);
-  const status = await own.cli('status', tag, '--json');
+  expect(leftovers(rig.state)).toEqual([]);
+  const status = await rig.cli('status', tag, '--json');
   expect((JSON.parse(status.stdout) as Build).state).toBe('cancelled');
 });
 

@@ -1,35 +1,25 @@
-import { chown, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startProcess } from '../../src/adapters/command.ts';
 import type { BuildEvent } from '../../src/builds/event.ts';
 import { demoBuild } from '../support/demo-build.ts';
+import { ordinaryUser } from '../support/ordinary-user.ts';
 import { openLocalRig } from '../support/scripted-engine.ts';
+import { ourselves, type Person } from '../support/service.ts';
 
-const program = fileURLToPath(new URL('../support/engine-process.ts', import.meta.url));
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tributary-crash-'));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** An ordinary user with ids of its own in /etc/subuid and /etc/subgid; undefined where there is none. */
-async function ordinaryUser(): Promise<number | undefined> {
-  const entries = await readFile('/etc/subuid', 'utf8').catch(() => '');
-  const users = await readFile('/etc/passwd', 'utf8');
-  for (const name of entries.split('\n').map((line) => line.split(':')[0])) {
-    const line = users.split('\n').find((user) => user.startsWith(`${name}:`));
-    if (line !== undefined) return Number(line.split(':')[2]);
-  }
-  return undefined;
-}
-
 /** Starts the service, waits for its step to run, and kills it as the kernel does when memory is short. */
-async function killInTheMiddle(as: readonly string[]): Promise<void> {
-  const [command = '', ...args] = [...as, process.execPath, program, folder];
+async function killInTheMiddle(as: Person): Promise<void> {
+  const program = join(as.checkout, 'test/support/engine-process.ts');
+  const [command = '', ...args] = as.command([program, folder]);
   const service = await startProcess(command, args, { cwd: '/' });
   let errors = '';
   service.stderr?.on('data', (piece) => {
@@ -49,7 +39,7 @@ async function expectNothingLeft(processes: () => Promise<number>): Promise<void
 }
 
 test('a service that is killed in the middle leaves no process, and completes the build when it is started again', async () => {
-  await killInTheMiddle([]);
+  await killInTheMiddle(ourselves);
   const build = demoBuild();
   const rig = await openLocalRig(folder, { work: 'none' });
   await expectNothingLeft(rig.processes);
@@ -74,11 +64,10 @@ test('a service that is killed in the middle leaves no process, and completes th
   await rig.close();
 });
 
-test('an ordinary user who is killed in the middle leaves no process either', async ({ skip }) => {
-  const uid = await ordinaryUser();
-  if (process.getuid?.() !== 0 || uid === undefined) skip('needs root and an entry in /etc/subuid');
-  await chown(folder, uid as number, uid as number);
-  await killInTheMiddle(['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']);
+test('an ordinary user who is killed in the middle leaves no process either', async () => {
+  await using person = await ordinaryUser();
+  person.own(folder);
+  await killInTheMiddle(person);
   const rig = await openLocalRig(folder, { work: 'none' });
   await expectNothingLeft(rig.processes);
   await rig.close();
