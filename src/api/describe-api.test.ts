@@ -117,6 +117,15 @@ test('the parameters of a path are those in its name', () => {
   }
 });
 
+test('every schema is there once, under the name that docs and CLI give it', () => {
+  const names = Object.keys(description.components.schemas);
+  expect(names).toEqual(expect.arrayContaining(['Request', 'Build', 'Problem', 'Rerun']));
+  expect(names.filter((name) => name.endsWith('Input'))).toEqual([]);
+  expect(JSON.stringify(description.components.schemas['Request'])).toContain(
+    '"required":["name"]',
+  );
+});
+
 test('no reference leads nowhere', () => {
   for (const [, name] of JSON.stringify(description).matchAll(
     /"#\/components\/schemas\/([^"]+)"/g,

@@ -19,6 +19,9 @@ export async function describeApi(app: App): Promise<void> {
           'From refs of upstream code to an installable operator bundle with that code in it.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
+      servers: [{ url: '/', description: 'The service that tells this.' }],
+      // It knows no users: it listens on loopback, and refuses foreign sites.
+      security: [],
       tags: [
         { name: 'builds', description: 'Ask for builds and follow them.' },
         { name: 'product', description: 'What can be asked for.' },
@@ -33,7 +36,7 @@ export async function describeApi(app: App): Promise<void> {
       const params = JSON.parse(JSON.stringify(schema.params ?? {}).replaceAll('"*"', '"step"'));
       return { schema: { ...schema, params }, url: url.replace('*', ':step/log') };
     },
-    transformObject: createJsonSchemaTransformObject({ zodToJsonConfig }),
+    transformObject: (document) => nameOnce(transformObject(document)),
   });
   app.get(
     '/openapi.json',
@@ -64,6 +67,33 @@ const zodToJsonConfig = {
 };
 
 const transform = createJsonSchemaTransform({ zodToJsonConfig });
+const transformObject = createJsonSchemaTransformObject({ zodToJsonConfig });
+
+/**
+ * Every schema comes twice, as what is sent (`BuildInput`) and as what is answered (`Build`): each name is kept
+ * once, as what is sent where only that is used.
+ */
+function nameOnce<Document extends object>(document: Document): Document {
+  const { paths, components } = JSON.parse(JSON.stringify(document)) as Described;
+  const used = namesIn(paths);
+  const schemas: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(components.schemas)) {
+    const sent = components.schemas[`${name}Input`];
+    if (sent !== undefined) schemas[name] = used.has(name) ? schema : sent;
+  }
+  const text = JSON.stringify({ ...document, components: { ...components, schemas } });
+  return JSON.parse(text.replaceAll(/(#\/components\/schemas\/\w+)Input"/g, '$1"')) as Document;
+}
+
+interface Described {
+  readonly paths: object;
+  readonly components: { readonly schemas: Readonly<Record<string, unknown>> };
+}
+
+function namesIn(paths: object): ReadonlySet<string | undefined> {
+  const references = JSON.stringify(paths).matchAll(/#\/components\/schemas\/(\w+)"/g);
+  return new Set([...references].map(([, name]) => name));
+}
 
 /** The problem answers of a route, for its `response` schema: these, and those that any route has. */
 export function problems(...statuses: readonly number[]) {
