@@ -84,7 +84,11 @@ export function openSqliteStore(file: string): BuildStore {
       const next = rows.length > page.length && last ? String(last['sequence']) : null;
       return { builds: page.map(readBuild), next };
     },
-    finishedBefore: (before) => statements.finishedBefore.all(before).map(readBuild),
+    removeFinishedBefore: (before) =>
+      atomically(() => {
+        for (const { tag } of statements.finishedBefore.all(before))
+          for (const statement of statements.remove) statement.run(String(tag));
+      }),
     watch: (listener) => {
       let version = readVersion(database);
       // Every commit of any process writes the log, which stays while this connection is open; the
@@ -139,8 +143,11 @@ function prepareStatements(database: DatabaseSync) {
        ORDER BY sequence DESC LIMIT :limit`,
     ),
     finishedBefore: database.prepare(
-      `SELECT ${columns} FROM builds WHERE state NOT IN ('queued', 'running')
+      `SELECT tag FROM builds WHERE state NOT IN ('queued', 'running')
          AND (SELECT max(at) FROM events WHERE events.tag = builds.tag) < ?`,
+    ),
+    remove: ['events', 'named_components', 'builds'].map((table) =>
+      database.prepare(`DELETE FROM ${table} WHERE tag = ?`),
     ),
   };
 }

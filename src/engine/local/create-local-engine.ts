@@ -21,7 +21,7 @@ export interface LocalEngineOptions
   readonly limits: {
     readonly builds: number;
     readonly steps: number;
-    /** Runs and logs of finished builds stay that long. */
+    /** Finished builds stay that long, with their events, runs and logs. */
     readonly keepDays: number;
   };
   /** Removes a step's folder with all in it; default: as this user. */

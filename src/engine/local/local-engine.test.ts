@@ -1,7 +1,8 @@
-import { readdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { demoBuild } from '../../../test/support/demo-build.ts';
 import { type LocalRig, makeLocalRig } from '../../../test/support/scripted-engine.ts';
 import { openSqliteStore } from '../../adapters/sqlite-store.ts';
@@ -109,6 +110,35 @@ describe('the local engine', { timeout: 30_000 }, () => {
     expect(await rig.processes()).toBe(0);
   });
 
+  test('a build that ended long ago is forgotten, with its folders; a newer one stays', async () => {
+    const day = 24 * 60 * 60 * 1000;
+    let now = Date.now() - 20 * day;
+    rig = await makeLocalRig({ now: () => new Date(now) });
+    const [old, young] = [demoBuild('old'), demoBuild('young')];
+    for (const build of [old, young]) {
+      await rig.script(build.lock.name, [{ id: 'bundle', logs: ['a line'] }]);
+      await rig.engine.submit(build);
+      await eventsOf(rig.engine, build.tag);
+      now = Date.now() - 10 * day;
+    }
+    await mkdir(join(rig.state, 'git', old.tag), { recursive: true });
+    now = Date.now();
+    await rig.engine.close();
+    const next = await rig.another({ now: () => new Date(now) });
+    await vi.waitFor(async () => expect(await next.engine.get(old.tag)).toBeUndefined());
+    await vi.waitFor(() => {
+      for (const folder of ['runs', 'logs', 'git'])
+        expect(existsSync(join(rig.state, folder, old.tag))).toBe(false);
+    });
+    expect((await next.engine.get(young.tag))?.state).toBe('succeeded');
+    for (const folder of ['runs', 'logs'])
+      expect(existsSync(join(rig.state, folder, young.tag))).toBe(true);
+    const { kind } = await next.engine.submit(old);
+    expect(kind).toBe('created');
+    await eventsOf(next.engine, old.tag);
+    await next.close();
+  });
+
   test('closed in the middle and started again, it completes the build and repeats nothing that was finished', async () => {
     rig = await makeLocalRig();
     const build = demoBuild();
@@ -192,22 +222,6 @@ describe('the local engine', { timeout: 30_000 }, () => {
       build: { attempt: 2 },
     });
     await eventsOf(rig.engine, build.tag);
-  });
-
-  test('runs and logs of builds that ended long ago are removed, their status stays', async () => {
-    let today = new Date();
-    rig = await makeLocalRig({ now: () => today });
-    const build = demoBuild();
-    await rig.script(build.lock.name, [{ id: 'bundle', logs: ['hello'] }]);
-    await rig.engine.submit(build);
-    await eventsOf(rig.engine, build.tag);
-    expect(await readdir(join(rig.state, 'logs'))).toEqual([build.tag]);
-    today = new Date(today.getTime() + 15 * 24 * 60 * 60 * 1000);
-    const next = await rig.another();
-    await next.close();
-    expect(await readdir(join(rig.state, 'logs'))).toEqual([]);
-    expect(await readdir(join(rig.state, 'runs'))).toEqual([]);
-    expect((await rig.engine.get(build.tag))?.state).toBe('succeeded');
   });
 
   test('tells the notify targets of start and end, and builds although telling them fails', async () => {

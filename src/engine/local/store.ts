@@ -46,8 +46,8 @@ export interface BuildStore {
     readonly builds: readonly StoredBuild[];
     readonly next: string | null;
   };
-  /** Finished builds whose last event is older than `before` (RFC 3339). */
-  finishedBefore(before: string): readonly StoredBuild[];
+  /** Forgets finished builds whose last event is older than `before` (RFC 3339), with their events. */
+  removeFinishedBefore(before: string): void;
   /** Calls `listener` when another process may have written; the function returned ends that. */
   watch(listener: () => void): () => void;
   close(): void;

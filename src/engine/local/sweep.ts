@@ -1,17 +1,18 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Tag } from '../../plan/names.ts';
 import { isAlive, isOwnerId } from './owner.ts';
 import type { BuildStore } from './store.ts';
 
 export interface SweepOptions {
-  readonly store: Pick<BuildStore, 'finishedBefore'>;
+  readonly store: Pick<BuildStore, 'removeFinishedBefore' | 'find'>;
   readonly state: string;
   readonly removeFolder: (folder: string) => Promise<void>;
   readonly now: () => Date;
   readonly keepDays: number;
 }
 
-/** Removes temporary folders of engines that are gone, and runs and logs of builds that ended long ago. */
+/** Forgets builds that ended long ago, and removes what nobody knows: their folders, and those of engines that are gone. */
 export async function sweep(options: SweepOptions): Promise<void> {
   const { store, state, removeFolder, now, keepDays } = options;
   const temporary = join(state, 'tmp');
@@ -19,10 +20,10 @@ export async function sweep(options: SweepOptions): Promise<void> {
     if (isOwnerId(name) && !isAlive(name)) await removeFolder(join(temporary, name));
   }
   const before = new Date(now().getTime() - keepDays * 24 * 60 * 60 * 1000).toISOString();
-  const old = new Set<string>(store.finishedBefore(before).map((build) => build.asked.tag));
-  for (const folder of [join(state, 'runs'), join(state, 'logs')]) {
+  store.removeFinishedBefore(before);
+  for (const folder of ['runs', 'logs', 'git'].map((name) => join(state, name))) {
     for (const tag of await list(folder)) {
-      if (old.has(tag)) await removeFolder(join(folder, tag));
+      if (store.find(tag as Tag) === undefined) await removeFolder(join(folder, tag));
     }
   }
 }
