@@ -156,7 +156,9 @@ function applyToStep(progress: Progress, event: StepEvent): void {
       step.state = 'failed';
       step.finishedAt = event.at;
       step.failures = event.failures;
-      if (event.failures[0]) progress.failure ??= { failure: event.failures[0], step: event.step };
+      // A record that could not be kept is no reason why a build fails.
+      if (event.failures[0] && step.planned.kind !== 'report')
+        progress.failure ??= { failure: event.failures[0], step: event.step };
       return;
     case 'step-skipped':
       step.state = 'skipped';

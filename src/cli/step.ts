@@ -12,9 +12,11 @@ import { LogFile, logFile } from '../steps/log-file.ts';
 import { runSteps, type StepTurn } from '../steps/run-steps.ts';
 import type { StepMessage } from '../steps/step-message.ts';
 import { runStepProgram } from '../steps/step-programs.ts';
+import { readAsked } from './read-asked.ts';
 
 const usage = `tributary step --plan FILE --outputs FILE --config FILE [--build FILE] [--rebuild] ID...
 tributary step --lock FILE --product FILE --tag TAG --plan FILE --config FILE [--rebuild] prepare
+tributary step --lock FILE --product FILE --tag TAG --plan FILE --build FILE --config FILE report
   --workdir FOLDER   where it may write (removed by whoever starts it)
   --logs FOLDER      a log file for each step; default: standard output
   --messages FD      file descriptor for its messages, one JSON object per line
@@ -112,17 +114,24 @@ async function openSteps(options: StepOptions, signal: AbortSignal) {
   const tools = await openTools(configuration, options.workdir, signal);
   const more = { configuration, ...tools, rebuild: options.rebuild, signal };
   const { lock, product, tag } = options;
+  const build = options.build === undefined ? undefined : await readJson<Build>(options.build);
+  const record = build && options.logs ? { record: { build, logs: options.logs } } : {};
   if (lock !== undefined && product !== undefined) {
-    return async (_id: string, turn: StepTurn) => {
+    const asked = { lock, product, tag };
+    return async (id: string, turn: StepTurn) => {
+      if (id === 'report') {
+        // `prepare` failed: there is no plan.
+        const { writeRecord } = await import('../steps/report/run-report.ts');
+        const recorded = { ...(await readAsked(asked)), plan: undefined };
+        return { output: await writeRecord(recorded, { ...more, ...record, ...turn }) };
+      }
       const { prepareHere } = await import('./step-prepare.ts');
-      const plan = await prepareHere({ lock, product, tag }, { ...more, ...turn });
+      const plan = await prepareHere(asked, { ...more, ...turn });
       await writeFile(options.plan, JSON.stringify(plan));
       return { output: null, plan: options.plan };
     };
   }
   const plan = await readJson<Plan>(options.plan);
-  const build = options.build === undefined ? undefined : await readJson<Build>(options.build);
-  const record = build && options.logs ? { record: { build, logs: options.logs } } : {};
   return async (id: string, turn: StepTurn) => {
     const planned = plan.steps.find((candidate) => candidate.id === id);
     if (planned === undefined) throw new Error(`the plan has no step ${id}`);

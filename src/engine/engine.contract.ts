@@ -77,6 +77,31 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
       expect(build).toMatchObject({ state: 'failed', failure: { step: 'prepare' } });
     });
 
+    test('the report runs after a failed prepare too', async () => {
+      const build = await runToEnd([{ id: 'bundle' }], demoBuild(), 'fail');
+      expect(build.steps.map(({ id, state }) => [id, state])).toEqual([
+        ['prepare', 'failed'],
+        ['report', 'succeeded'],
+      ]);
+    });
+
+    test.for<[Behavior, Behavior, string]>([
+      ['finish', 'fail', 'succeeded'],
+      ['finish', 'crash', 'succeeded'],
+      ['fail', 'fail', 'failed'],
+    ])(
+      'a report decides nothing: bundle %s, report %s, build %s',
+      async ([bundle, report, state]) => {
+        const build = await runToEnd([
+          { id: 'bundle', does: bundle },
+          { id: 'report', needs: ['bundle'], does: report },
+        ]);
+        expect(build.state).toBe(state);
+        expect(build.failure?.step).toBe(state === 'failed' ? 'bundle' : undefined);
+        expect(build.steps.find(({ id }) => id === 'report')).toMatchObject({ state: 'failed' });
+      },
+    );
+
     test('a step that ends without a word is a failure of the infrastructure', async () => {
       const build = await runToEnd([{ id: 'bundle', does: 'crash', logs: ['about to fall'] }]);
       expect(build.failure).toMatchObject({

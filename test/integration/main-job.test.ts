@@ -239,6 +239,16 @@ test('a pull request that conflicts is said to, by plan at once and by the build
   expect(JSON.stringify(plan.body)).toContain('config/config-defaults.yaml');
   const { build: conflicting } = await build(body);
   expect(conflicting.failure).toMatchObject({ reason: 'merge-conflict', owner: 'ref' });
+  expect(conflicting.steps.map(({ id, state }) => [id, state])).toEqual([
+    ['prepare', 'failed'],
+    ['report', 'succeeded'],
+  ]);
+  const record = filesOf(`${rig.remote}/tributary:${conflicting.tag}-record`);
+  expect(JSON.parse(record.get('build.json')?.toString() ?? '')).toMatchObject({
+    state: 'failed',
+    failure: { reason: 'merge-conflict' },
+  });
+  expect(record.has('logs/prepare.log.gz')).toBe(true);
 });
 
 test('a pull request on the productization repository is tried the same way', async () => {

@@ -29,6 +29,7 @@ export function renderSummary(
     inclusion(build, options),
     patches(build),
     unpullable(build, style),
+    unrecorded(build, style),
     install === undefined ? '' : commands(install),
   ]
     .filter((part) => part !== '')
@@ -122,6 +123,15 @@ function unpullable(build: Build, style: Style): string {
     ({ image, how, remedy }) => `  ${image}: not ${how}. ${remedy}\n`,
   );
   return rows.length === 0 ? '' : `${style.yellow('A cluster could not pull')}\n${rows.join('')}`;
+}
+
+/** The record does not decide how a build ends; that there is none is said. */
+function unrecorded({ steps }: Build, style: Style): string {
+  const failures = steps.flatMap(({ kind, failures }) =>
+    kind === 'report' ? (failures ?? []) : [],
+  );
+  if (failures.length === 0) return '';
+  return `${style.yellow('No record of it is kept')}\n${renderFailures(failures, style)}`;
 }
 
 function commands(install: Install): string {

@@ -7,6 +7,9 @@ import type { BuildStore } from './store.ts';
 const maxProgress = 500;
 const maxProgressText = 500;
 
+/** Id of the step that keeps the record. */
+export const reportStep = 'report';
+
 /**
  * The events of one attempt as its runner sees them: what was told by an earlier process is known, and told
  * once. Each change is on the disk before the next thing happens.
@@ -15,6 +18,7 @@ export class AttemptLog {
   readonly outputs = new Map<string, StepOutput>();
   readonly finished = new Set<string>();
   readonly failed = new Set<string>();
+  /** Of all steps but the report: it keeps what came of the others, and decides nothing. */
   readonly failures: Extract<BuildEvent, { kind: 'step-failed' }>['failures'][number][] = [];
   planned = false;
   started = false;
@@ -70,7 +74,7 @@ export class AttemptLog {
         return 0;
       case 'step-failed':
         this.failed.add(change.step);
-        this.failures.push(...change.failures);
+        if (change.step !== reportStep) this.failures.push(...change.failures);
         return 0;
       case 'step-progress': {
         const count = this.#progress.get(change.step) ?? 0;

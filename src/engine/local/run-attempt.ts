@@ -3,7 +3,7 @@ import type { Build } from '../../builds/build.ts';
 import type { BuildChange, PlannedStep } from '../../builds/event.ts';
 import type { Failure } from '../../builds/failure.ts';
 import type { Plan, Step } from '../../plan/plan.ts';
-import type { AttemptLog } from './attempt-log.ts';
+import { type AttemptLog, reportStep } from './attempt-log.ts';
 import { nextUnit } from './next-unit.ts';
 import { type RunUnitOptions, runUnit } from './run-unit.ts';
 import type { Slot, Slots } from './slots.ts';
@@ -31,20 +31,21 @@ export async function runAttempt(
 ): Promise<void> {
   const plan = await preparePlan(build, log, options);
   if (options.signal.aborted) return;
-  if (plan === undefined) {
-    log.tell(failedWith(log.failures));
-    return;
-  }
-  await runSteps(plan, build, log, options);
+  const skipped = plan === undefined ? [] : await runSteps(plan, build, log, options);
   if (options.signal.aborted) return;
-  const others = plan.steps.filter((step) => step.kind !== 'report');
-  const skipped = others.filter((step) => !log.isOver(step.id));
-  if (skipped.length > 0)
-    log.tell(...skipped.map(({ id }) => ({ kind: 'step-skipped', step: id }) as const));
-  await runReport(plan, build, log, options, verdict(log, skipped));
-  // The report may have failed, too.
-  if (!options.signal.aborted) log.tell(verdict(log, skipped));
+  if (plan === undefined) log.tell({ kind: 'planned', steps: [reportAlone], patches: [] });
+  const decided = verdict(log, skipped);
+  await runReport(build, log, options, decided, plan);
+  if (!options.signal.aborted) log.tell(decided);
 }
+
+/** What follows a `prepare` that failed. */
+const reportAlone: PlannedStep = {
+  id: reportStep,
+  kind: 'report',
+  needs: ['prepare'],
+  weight: 2,
+};
 
 type Verdict = Extract<BuildChange, { kind: 'succeeded' | 'failed' }>;
 
@@ -92,7 +93,22 @@ async function preparePlan(
   return plan;
 }
 
+/** Runs everything but the report; gives the steps that never began. */
 async function runSteps(
+  plan: Plan,
+  build: StoredBuild,
+  log: AttemptLog,
+  options: RunAttemptOptions,
+): Promise<readonly Step[]> {
+  await runReadySteps(plan, build, log, options);
+  if (options.signal.aborted) return [];
+  const skipped = plan.steps.filter(({ id, kind }) => kind !== 'report' && !log.isOver(id));
+  if (skipped.length > 0)
+    log.tell(...skipped.map(({ id }) => ({ kind: 'step-skipped', step: id }) as const));
+  return skipped;
+}
+
+async function runReadySteps(
   plan: Plan,
   build: StoredBuild,
   log: AttemptLog,
@@ -139,32 +155,43 @@ function runPlanned(
   steps: [string, ...string[]],
   log: AttemptLog,
   options: RunAttemptOptions,
-  status?: Build,
 ): Promise<void> {
   const { tag, rebuild } = build.asked;
   const folders = attemptFolders(options.state, tag, build.attempt);
-  const input = {
-    kind: 'plan',
-    file: planFile(folders.run),
-    outputs: Object.fromEntries(log.outputs),
-    ...(status !== undefined && { build: status }),
-  } as const;
+  const input = plannedInput(folders.run, log);
   return runUnit({ tag, attempt: build.attempt, steps, rebuild, input, folders }, log, options);
 }
 
-/** The report is made of whatever came out, a failure too. */
+/** The report is made of whatever came out, a failure too; without a plan, of what was asked. */
 async function runReport(
-  plan: Plan,
   build: StoredBuild,
   log: AttemptLog,
   options: RunAttemptOptions,
   verdict: Verdict,
+  plan: Plan | undefined,
 ): Promise<void> {
-  const report = plan.steps.find((step) => step.kind === 'report');
-  if (report === undefined || log.isOver(report.id)) return;
-  await withSlot(options, () =>
-    runPlanned(build, [report.id], log, options, options.statusWith(verdict)),
-  );
+  if (log.isOver(reportStep)) return;
+  const { lock, product, rebuild, tag } = build.asked;
+  const folders = attemptFolders(options.state, tag, build.attempt);
+  const status = options.statusWith(verdict);
+  const input =
+    plan === undefined
+      ? ({ kind: 'lock', lock, product, build: status } as const)
+      : { ...plannedInput(folders.run, log), build: status };
+  const unit = {
+    tag,
+    attempt: build.attempt,
+    steps: [reportStep] as [string],
+    rebuild,
+    input,
+    folders,
+  };
+  await withSlot(options, () => runUnit(unit, log, options));
+}
+
+function plannedInput(run: string, log: AttemptLog) {
+  const outputs = Object.fromEntries(log.outputs);
+  return { kind: 'plan', file: planFile(run), outputs } as const;
 }
 
 async function withSlot(options: RunAttemptOptions, work: () => Promise<void>): Promise<void> {

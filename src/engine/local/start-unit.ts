@@ -53,16 +53,18 @@ async function writeInput(unit: Unit): Promise<string[]> {
     ...['--plan', planFile(folders.run), '--logs', folders.logs, '--workdir', unit.workdir],
     ...(unit.rebuild ? ['--rebuild'] : []),
   ];
+  const build =
+    input.build === undefined
+      ? []
+      : ['--build', await writeJson(join(folders.run, 'build.json'), input.build)];
   if (input.kind === 'lock') {
     const lock = await writeJson(join(folders.run, 'lock.json'), input.lock);
     const product = await writeJson(join(folders.run, 'product.json'), input.product);
-    return ['--lock', lock, '--product', product, '--tag', unit.tag, ...common];
+    return ['--lock', lock, '--product', product, '--tag', unit.tag, ...build, ...common];
   }
   const name = `${unit.steps[0].replaceAll('/', '~')}.json`;
   const outputs = await writeJson(join(folders.run, 'outputs', name), input.outputs);
-  if (input.build === undefined) return ['--outputs', outputs, ...common];
-  const build = await writeJson(join(folders.run, 'build.json'), input.build);
-  return ['--outputs', outputs, '--build', build, ...common];
+  return ['--outputs', outputs, ...build, ...common];
 }
 
 /** Where `prepare` writes the plan, and every other step reads it. */

@@ -12,9 +12,17 @@ export interface Unit {
   readonly attempt: number;
   readonly steps: readonly [string, ...string[]];
   readonly rebuild: boolean;
-  /** `prepare` gets the lock, every other step the plan file and what was made before it; `report` the build, too. */
+  /**
+   * `prepare` gets the lock, every other step the plan file and what was made before it; `report` the build, too, and
+   * the lock where there is no plan.
+   */
   readonly input:
-    | { readonly kind: 'lock'; readonly lock: Lock; readonly product: Product }
+    | {
+        readonly kind: 'lock';
+        readonly lock: Lock;
+        readonly product: Product;
+        readonly build?: Build;
+      }
     | {
         readonly kind: 'plan';
         readonly file: string;

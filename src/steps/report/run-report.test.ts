@@ -8,7 +8,7 @@ import type { Build } from '../../builds/build.ts';
 import { readText } from '../../plan/file-tree.ts';
 import { readArtifact } from '../artifact.ts';
 import type { StepContext } from '../step.ts';
-import { recordReference, runReport } from './run-report.ts';
+import { recordReference, runReport, writeRecord } from './run-report.ts';
 
 let build: SmallBuild;
 let logs = '';
@@ -76,6 +76,23 @@ test('logs are kept compressed, with the end of a long one', async () => {
   expect(log('bundle')).toMatch(/^\[the first \d+ bytes are left out\]\nx+end$/);
   expect([...record.files.keys()].filter((path) => path.startsWith('logs/'))).toHaveLength(2);
   expect(JSON.parse(readText(record.files, 'build.json') ?? '')).toEqual(verdict);
+});
+
+test('a build without a plan has a record too: what was asked, and what came of it', async () => {
+  await writeFile(join(logs, 'prepare.log'), 'conflict\n');
+  const context = build.context();
+  const { tag, lock, product } = build.plan;
+  const failed = { state: 'failed', attempt: 1 } as Build;
+  const recorded = { tag, lock, product, plan: undefined };
+  await writeRecord(recorded, { ...context, outputs: {}, record: { build: failed, logs } });
+  const record = await readArtifact(build.registry, context.workdir, recordReference(build.plan));
+  expect(record?.metadata).toMatchObject({
+    ...{ outcome: 'failed', tag, lockDigest: build.plan.lockDigest, unfinished: ['prepare'] },
+  });
+  expect([...(record?.files.keys() ?? [])].sort()).toEqual([
+    ...['build.json', 'inclusion.json', 'lock.json', 'logs/prepare.log.gz', 'outputs.json'],
+    ...['product.json', 'unpullable.json'],
+  ]);
 });
 
 test('a folder of logs that is not there is no failure', async () => {
