@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import type { Submitted } from '../api/answers.ts';
 import type { Build } from '../builds/build.ts';
 import { demand, FailureError } from '../builds/failure.ts';
+import { isFinished } from '../builds/fold.ts';
 import { assembleBody, type RequestFlags } from './assemble-body.ts';
 import type { CliContext, OpenedService } from './cli-io.ts';
 import { exitCodeOfBuild } from './exit-codes.ts';
@@ -22,7 +23,12 @@ export async function build(
   const submitted = demand(await opened.service.submit(body, requester(context)));
   announce(context, submitted);
   if (!flags.wait) {
-    if (context.globals.json) context.io.out(`${JSON.stringify(submitted)}\n`);
+    printAnswer(context, submitted);
+    return exitCodeOfBuild(submitted);
+  }
+  if (submitted.outcome === 'known' && isFinished(submitted.state)) {
+    await printBuild(context, opened, demand(await opened.service.get(submitted.tag)));
+    if (submitted.failure !== null) adviseRerun(context, submitted);
     return exitCodeOfBuild(submitted);
   }
   // Somebody else's build is watched, never cancelled.
@@ -49,7 +55,7 @@ export async function followToEnd(
   });
   if (ended === undefined) {
     if (!globals.json)
-      io.err(`The build goes on; tributary status ${tag} --follow shows it again.\n`);
+      io.err(`The build is not cancelled; tributary status ${tag} --follow goes on with it.\n`);
     return 0;
   }
   await printBuild(context, opened, ended, verbose);
@@ -90,10 +96,20 @@ function announce({ io, globals }: CliContext, submitted: Submitted): void {
   for (const [component, { ref, as, commit, why }] of Object.entries(submitted.components)) {
     io.out(`  ${component}: ${ref} is ${commit.slice(0, 12)}, ${as}. ${why}\n`);
   }
-  if (submitted.outcome === 'known' && submitted.failure !== null) {
-    io.err(renderFailures([submitted.failure], style));
-    io.err(`It failed before. To try again: tributary rerun ${tag}\n`);
+}
+
+/** The answer to a request that nobody waits for. */
+function printAnswer(context: CliContext, submitted: Submitted): void {
+  const { io, globals } = context;
+  if (globals.json) io.out(`${JSON.stringify(submitted)}\n`);
+  else if (submitted.failure !== null) {
+    io.err(renderFailures([submitted.failure], styleOf(io, globals)));
+    adviseRerun(context, submitted);
   }
+}
+
+function adviseRerun({ io, globals }: CliContext, { tag }: Submitted): void {
+  if (!globals.json) io.err(`It failed before. To try again: tributary rerun ${tag}\n`);
 }
 
 function requester({ io }: CliContext): string {

@@ -21,6 +21,7 @@ export async function followBuild(
 ): Promise<Build | undefined> {
   const { io } = context;
   const leaving = new AbortController();
+  const { attempt } = demand(await service.get(tag));
   const events = demand(await service.events(tag, undefined, leaving.signal));
   const follower = options.quiet ? silent : followerOf(context, tag);
   let interrupts = 0;
@@ -37,7 +38,10 @@ export async function followBuild(
     }
   });
   try {
-    for await (const event of events) follower.event(event);
+    for await (const event of events) {
+      // What became of earlier attempts is over.
+      if (event.attempt >= attempt) follower.event(event);
+    }
   } catch (error) {
     if (!leaving.signal.aborted) throw error;
   } finally {

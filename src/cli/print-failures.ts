@@ -3,6 +3,7 @@ import { type Failure, FailureError } from '../builds/failure.ts';
 import type { CliContext } from './cli-io.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { styleOf } from './render/style.ts';
+import { oneLine } from './render/text-width.ts';
 
 type Failures = readonly [Failure, ...Failure[]];
 
@@ -27,16 +28,22 @@ export function renderFailures(
 ): string {
   return failures
     .map(({ detail, hint, about }) => {
-      const lists = Object.entries(about ?? {}).map(
-        ([key, value]) => `  ${key}: ${[value].flat().join(', ')}\n`,
-      );
-      return `${style.red('error:')} ${detail}\n${lists.join('')}  ${indent(hint)}\n`;
+      const lists = Object.entries(about ?? {}).map(([key, value]) => renderAbout(key, value));
+      return `${style.red('error:')} ${indent(detail)}\n${lists.join('')}  ${indent(hint)}\n`;
     })
     .join('');
 }
 
+/** Output of a program line by line, anything else on one. */
+function renderAbout(key: string, value: string | number | readonly string[]): string {
+  const items = [value].flat().map(String);
+  if (key !== 'output') return `  ${key}: ${indent(items.join(', '))}\n`;
+  return `  ${key}:\n${items.map((item) => `    ${oneLine(item)}\n`).join('')}`;
+}
+
+/** Failures tell what strangers wrote: nothing of it moves the cursor. */
 function indent(text: string): string {
-  return text.trimEnd().replaceAll('\n', '\n  ');
+  return text.trimEnd().split('\n').map(oneLine).join('\n  ');
 }
 
 function bug(error: unknown): Failure {

@@ -324,7 +324,7 @@ describe('Ctrl-C', () => {
     io.interruptWhen((out) => out.includes('prepare: started'));
     const { code, err } = await run(['status', tag, '--follow'], { service, io });
     expect([code, service.cancelled]).toEqual([0, []]);
-    expect(err).toContain('The build goes on');
+    expect(err).toContain('The build is not cancelled');
   });
 
   test('a second one ends at once', async () => {
@@ -347,6 +347,33 @@ test('a request that is known and failed by its code is told with the way to rer
   service.outcome = 'known';
   const { code, err } = await run(['build', ref, '--name', 'n', '--no-wait'], { service });
   expect([code, err]).toEqual([3, expect.stringContaining(`tributary rerun ${tag}`)]);
+});
+
+test('a request that is known and over is not followed again', async () => {
+  const service = following();
+  service.build = failedBuild;
+  service.outcome = 'known';
+  const { code, out, err } = await run(['build', ref, '--name', 'n'], { service });
+  expect([code, err]).toEqual([3, `It failed before. To try again: tributary rerun ${tag}\n`]);
+  expect(out).toContain('failed');
+  expect(out).not.toContain('prepare: started');
+});
+
+test('events of earlier attempts are left out', async () => {
+  const service = following();
+  service.build = { ...exampleBuild, attempt: 2 };
+  service.told = [...events, ...events.map((event) => ({ ...event, attempt: 2 }))];
+  const { out } = await run(['status', tag, '--follow'], { service });
+  expect(out.match(/prepare: started/g)).toHaveLength(1);
+  expect(out).toContain('queued, attempt 2');
+});
+
+test('output of a program in a failure is told line by line, without its escape sequences', async () => {
+  const service = new FakeService();
+  const output = ['main.go:7: wrong', '\u001b[2Jgone'];
+  service.failures = [failure('image-build-failed', { about: { output, files: ['a', 'b'] } })];
+  const { err } = await run(['build', ref, '--name', 'n'], { service });
+  expect(err).toContain('  output:\n    main.go:7: wrong\n    gone\n  files: a, b\n');
 });
 
 test.for(['bash', 'zsh', 'fish'])('completion for %s knows every verb', async (shell) => {

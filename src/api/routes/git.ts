@@ -34,7 +34,7 @@ export function gitRoutes(app: App, { git, closing }: AppParts): void {
     async (request, reply) => {
       if (request.query.service !== 'git-upload-pack') {
         throw new FailureError({
-          reason: 'foreign-origin',
+          reason: 'bad-request',
           detail: 'These repositories can only be read, by smart HTTP.',
           hint: 'Use git clone or git fetch.',
         });
