@@ -18,7 +18,7 @@ export async function openService(
   const running = await findRunningService(join(configuration.state, 'service.json'));
   if (running !== undefined) return openRemote(running);
 
-  const { openLocalService } = await import('../main.ts');
+  const { openLocalService } = await import('./open-local-service.ts');
   const local = await openLocalService({
     configuration,
     ...(globals.product === undefined ? {} : { product: globals.product }),

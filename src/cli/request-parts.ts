@@ -1,0 +1,108 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+import { createBuilder } from '../adapters/buildah.ts';
+import { openGit } from '../adapters/git.ts';
+import { createRegistry } from '../adapters/registry.ts';
+import type { ResolvedRequest, ServiceParts } from '../api/build-service.ts';
+import { attempt, type Outcome } from '../builds/failure.ts';
+import type { LoadedConfiguration } from '../config/load-config.ts';
+import { tagFor } from '../plan/tag.ts';
+import type { Product } from '../product/product.ts';
+import { readRequest } from '../request/read-request.ts';
+import { resolveRequest } from '../resolve/resolve-request.ts';
+import { shared } from '../resolve/shared-servers.ts';
+import { lookUpHits } from '../steps/prepare/look-up-hits.ts';
+import { prepare } from '../steps/prepare/run-prepare.ts';
+import { forSeconds, once } from './once.ts';
+
+interface RequestPartsOptions {
+  readonly configuration: LoadedConfiguration;
+  product(): Promise<Product>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** For small files. */
+  readonly scratch: string;
+  readonly signal: AbortSignal;
+}
+
+/** The parts that read a request: git, the registry, the builder's version. */
+export function requestParts({
+  configuration,
+  product,
+  environment,
+  scratch,
+  signal,
+}: RequestPartsOptions): Pick<ServiceParts, 'resolve' | 'plan' | 'checks'> {
+  const tools = once(async () => {
+    const git = await openGit(configuration, environment, { signal });
+    return { ...git, servers: shared(git.servers, Date.now) };
+  });
+  const registry = once(() => createRegistry(configuration, { folder: scratch, signal }));
+  // Planning fetches and merges: two at once leave the machine to the builds.
+  const planning = pLimit(2);
+
+  const resolve = async (body: unknown): Promise<Outcome<ResolvedRequest>> => {
+    const known = await product();
+    const { request, failures } = readRequest(body, known, configuration);
+    const context = { ...(await tools()), configuration, platform: platformOf(process.arch) };
+    // Whatever is wrong, its refs are looked up too: all problems are told at once.
+    const resolved = request && (await resolveRequest(request, known, context));
+    const [first, ...rest] = [...failures, ...(resolved?.ok === false ? resolved.failures : [])];
+    if (first !== undefined) return { ok: false, failures: [first, ...rest] };
+    if (!request || !resolved?.ok) throw new Error('nothing is wrong, and nothing is resolved');
+    const { notify, rebuild } = request;
+    return { ok: true, value: { ...resolved.value, product: known, notify, rebuild } };
+  };
+
+  const plan: ServiceParts['plan'] = (request, stop) =>
+    planning(() =>
+      attempt(async () => {
+        const workdir = await mkdtemp(join(scratch, 'plan-'));
+        try {
+          const reach = await registry();
+          const tag = tagFor(request.lock.name, request.lockDigest);
+          const made = await prepare(request.lock, request.product, {
+            ...{ tag, configuration, workdir, publish: false, registry: reach },
+            mirrors: (await tools()).mirrors,
+            builder: await createBuilder(configuration, { state: configuration.state }),
+            signal: AbortSignal.any([stop, signal]),
+            log: () => {},
+            progress: () => {},
+          });
+          const hits = await lookUpHits(made, reach);
+          const steps = made.steps.map(({ id, kind, needs, weight, key }) => ({
+            ...{ id, kind, needs, weight, key },
+            hit: hits[id] ?? null,
+          }));
+          return { tag, operatorVersion: made.operatorVersion, patches: made.patches, steps };
+        } finally {
+          await rm(workdir, { recursive: true, force: true });
+        }
+      }),
+    );
+
+  // A probe shall hear at once what does not answer: the one after it will try again.
+  const probe = once(() =>
+    createRegistry(configuration, { folder: scratch, signal, retryDelay: 50 }),
+  );
+  const checks = forSeconds(2, () =>
+    Promise.all(
+      Object.entries(configuration.remotes).map(async ([name, { push }]) => {
+        const outcome = await attempt(async () =>
+          (await probe()).manifest(`${push}/tributary:none`),
+        );
+        return {
+          name: `registry ${name}`,
+          ok: outcome.ok,
+          detail: outcome.ok ? `${push} answers` : outcome.failures[0].detail,
+        };
+      }),
+    ),
+  );
+
+  return { resolve, plan, checks };
+}
+
+function platformOf(arch: string): string {
+  return `linux/${arch === 'x64' ? 'amd64' : arch}`;
+}
