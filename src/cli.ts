@@ -16,4 +16,6 @@ if (argv[2] === 'step') {
 const { processIo } = await import('./cli/process-io.ts');
 const { runCli } = await import('./cli/program.ts');
 const { openService } = await import('./cli/open-service.ts');
+// Whoever waits for another process has nothing that keeps Node running.
+setInterval(() => {}, 2 ** 30);
 exit(await runCli(argv.slice(2), processIo, openService));

@@ -404,8 +404,8 @@ describe('merged sources for git clients', () => {
   });
 
   test.for([
-    ['pushing', `${base}/info/refs?service=git-receive-pack`, 403],
-    ['dumb HTTP', `${base}/info/refs`, 403],
+    ['pushing', `${base}/info/refs?service=git-receive-pack`, 400],
+    ['dumb HTTP', `${base}/info/refs`, 400],
     [
       'another repository',
       '/api/builds/t-000000/git/a/b.git/info/refs?service=git-upload-pack',

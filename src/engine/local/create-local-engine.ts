@@ -74,6 +74,11 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
     return readStatus(store, demandBuild(store, tag));
   }
 
+  /** A command that follows a build goes on with it where nobody does: it would wait for ever. */
+  function follow(tag: Tag): void {
+    if (options.work === 'own') worker.adopt(tag);
+  }
+
   return {
     async submit(asked) {
       const kind = store.atomically((): Submission['kind'] => {
@@ -108,14 +113,17 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
       return { builds: builds.map((build) => readStatus(store, build)), next };
     },
 
-    events: (tag, after, signal) =>
-      feeds.follow(tag, after, AbortSignal.any([signal, closing.signal])),
+    events: (tag, after, signal) => {
+      follow(tag);
+      return feeds.follow(tag, after, AbortSignal.any([signal, closing.signal]));
+    },
 
-    async log(tag, step, follow, signal) {
+    async log(tag, step, following, signal) {
       const build = store.find(tag);
       if (!build || !readStatus(store, build).steps.some(({ id }) => id === step)) return undefined;
+      if (following) follow(tag);
       return readStepLog({
-        ...{ state, tag, attempt: build.attempt, step, follow, feeds },
+        ...{ state, tag, attempt: build.attempt, step, follow: following, feeds },
         signal: AbortSignal.any([signal, closing.signal]),
       });
     },

@@ -193,6 +193,16 @@ describe('the local engine', { timeout: 30_000 }, () => {
     await other.close();
   });
 
+  test('an engine that works for itself goes on with what it follows, where nobody does', async () => {
+    rig = await makeLocalRig({ work: 'none' });
+    const left = demoBuild('left');
+    await rig.script('left', []);
+    await rig.engine.submit(left);
+    const other = await rig.another({ work: 'own' });
+    expect((await eventsOf(other.engine, left.tag)).at(-1)?.kind).toBe('succeeded');
+    await other.close();
+  });
+
   test('no folder is left of a build that was cancelled', async () => {
     rig = await makeLocalRig();
     const build = demoBuild();
