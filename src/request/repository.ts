@@ -1,4 +1,3 @@
-
 /**
  * Where code is, the same value for every spelling. `url` is what git fetches from: no `.git`,
  * because every smart server finds the repository without it and then there is one spelling.
