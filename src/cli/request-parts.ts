@@ -9,8 +9,10 @@ import { attempt, type Outcome } from '../builds/failure.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
 import { tagFor } from '../plan/tag.ts';
 import type { Product } from '../product/product.ts';
+import type { CheckedRequest } from '../request/check-request.ts';
 import { readRequest } from '../request/read-request.ts';
 import { resolveRequest } from '../resolve/resolve-request.ts';
+import { shareInFlight } from '../resolve/share-in-flight.ts';
 import { shared } from '../resolve/shared-servers.ts';
 import { lookUpHits } from '../steps/prepare/look-up-hits.ts';
 import { prepare } from '../steps/prepare/run-prepare.ts';
@@ -41,12 +43,16 @@ export function requestParts({
   // Planning fetches and merges: two at once leave the machine to the builds.
   const planning = pLimit(2);
 
+  const resolveOnce = shareInFlight(async (request: CheckedRequest) => {
+    const context = { ...(await tools()), configuration, platform: platformOf(process.arch) };
+    return resolveRequest(request, await product(), context);
+  });
+
   const resolve = async (body: unknown): Promise<Outcome<ResolvedRequest>> => {
     const known = await product();
     const { request, failures } = readRequest(body, known, configuration);
-    const context = { ...(await tools()), configuration, platform: platformOf(process.arch) };
     // Whatever is wrong, its refs are looked up too: all problems are told at once.
-    const resolved = request && (await resolveRequest(request, known, context));
+    const resolved = request && (await resolveOnce(request));
     const [first, ...rest] = [...failures, ...(resolved?.ok === false ? resolved.failures : [])];
     if (first !== undefined) return { ok: false, failures: [first, ...rest] };
     if (!request || !resolved?.ok) throw new Error('nothing is wrong, and nothing is resolved');
