@@ -1,4 +1,5 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -21,8 +22,12 @@ declare module 'vitest' {
   }
 }
 
-/** Making base images takes half a minute: a registry that holds nothing else is kept between runs. */
-const keptBases = join(import.meta.dirname, '../../.demo/base-registry');
+/** Making base images takes half a minute: a registry that holds nothing else is kept until their recipe changes. */
+const recipe = readFileSync(join(import.meta.dirname, '../../examples/base-images.sh'));
+const keptBases = join(
+  import.meta.dirname,
+  `../../.demo/base-registry-${createHash('sha256').update(recipe).digest('hex').slice(0, 8)}`,
+);
 
 /** vitest global set-up: starts the world, and gives the function that ends it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
