@@ -8,6 +8,7 @@ import type { Tag } from '../../plan/names.ts';
 import type { Engine, Submission } from '../engine.ts';
 import { Feeds } from './feeds.ts';
 import { isAlive, registerOwner } from './owner.ts';
+import { temporaryFolder } from './state-folder.ts';
 import { readStepLog } from './step-log.ts';
 import type { BuildStore, StoredBuild } from './store.ts';
 import { sweep } from './sweep.ts';
@@ -164,6 +165,7 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
       clearInterval(sweeping);
       await worker.close();
       await swept;
+      await removeFolder(temporaryFolder(state, owner.id));
       unwatch();
       closing.abort();
       owner.release();
