@@ -56,7 +56,9 @@ export async function startService(
       closing: closing.signal,
       logger: { level: options.environment['TRIBUTARY_LOG'] ?? 'warn' },
     });
-    await app.listen({ host: address.host.replace(/^\[|\]$/g, ''), port: address.port });
+    await app
+      .listen({ host: address.host.replace(/^\[|\]$/g, ''), port: address.port })
+      .catch(refuseBusyPort(configuration.listen));
     await writeWhole(
       file,
       JSON.stringify({ url: `http://${configuration.listen}`, pid: process.pid }),
@@ -74,6 +76,18 @@ export async function startService(
   }
 }
 
+/** What a service says that finds its port taken, forbidden or on another machine. */
+function refuseBusyPort(listen: string) {
+  return (error: NodeJS.ErrnoException): never => {
+    if (error.syscall !== 'listen') throw error;
+    throw new FailureError({
+      reason: 'bad-configuration',
+      detail: `Nothing can listen on ${listen}: ${error.code === 'EADDRINUSE' ? 'another program does' : error.message}.`,
+      hint: 'Name another address with --listen HOST:PORT, or `listen` in the configuration; port 0 takes a free one.',
+    });
+  };
+}
+
 /** Port 0 becomes a free port at once: links and configuration of the steps must name it. */
 async function addressOf(
   listen: string,
@@ -86,7 +100,14 @@ async function addressOf(
     });
   }
   const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(listen) ?? [];
-  return { host, port: port === '0' ? await freePort() : Number(port) };
+  if (port === '' || Number(port) > 65_535) {
+    throw new FailureError({
+      reason: 'bad-configuration',
+      detail: `${listen} is no address to listen on.`,
+      hint: 'Write HOST:PORT, such as 127.0.0.1:8080; port 0 takes a free one.',
+    });
+  }
+  return { host, port: Number(port) === 0 ? await freePort() : Number(port) };
 }
 
 function freePort(): Promise<number> {

@@ -23,6 +23,7 @@ export async function createApp(parts: AppParts): Promise<App> {
     bodyLimit: 64 * 1024,
     // A client that sends slowly holds a socket, and no more than that, for half a minute.
     requestTimeout: 30_000,
+    http: { connectionsCheckingInterval: 5000 },
     connectionTimeout: 0,
     keepAliveTimeout: 10_000,
     forceCloseConnections: 'idle',

@@ -17,10 +17,10 @@ function events(first: string, changes: readonly BuildChange[]): BuildEvent[] {
 }
 
 /** An engine with these events of every build, and these open builds. */
-function engineWith(told: readonly BuildEvent[], open: number): Engine {
+function engineWith(told: readonly BuildEvent[], open: number, attempt = 1): Engine {
   return {
     submit: async () => ({ kind: 'created', build: exampleBuild }),
-    rerun: async () => ({ ok: true, value: exampleBuild }),
+    rerun: async () => ({ ok: true, value: { ...exampleBuild, attempt } }),
     list: async ({ state, limit, after }) => {
       const skipped = Number(after ?? 0);
       const here = state === 'running' ? Math.min(limit, open - skipped) : 0;
@@ -44,9 +44,15 @@ const build: BuildChange[] = [
 async function measured(
   told: readonly BuildEvent[],
   act: (engine: Engine) => Promise<unknown>,
+  attempt = 1,
 ): Promise<string> {
   const metrics = createMetrics(async () => ({ queued: 0, running: 0 }));
-  const engine = observed(engineWith(told, 0), metrics, since, new AbortController().signal);
+  const engine = observed(
+    engineWith(told, 0, attempt),
+    metrics,
+    since,
+    new AbortController().signal,
+  );
   await act(engine);
   await vi.waitFor(async () =>
     expect((await metrics.registry.metrics()).length).toBeGreaterThan(0),
@@ -71,6 +77,19 @@ test('what happened before the service started is not counted again', async () =
   );
   expect(text).not.toContain('tributary_step_seconds_count');
   expect(text).not.toContain('tributary_builds_finished_total{');
+});
+
+test('what became of earlier attempts is not counted again', async () => {
+  const told = [
+    ...events(since, build),
+    ...events('2026-11-23T10:10:00.000Z', build).map((event) => ({ ...event, attempt: 2 })),
+  ];
+  const text = await measured(
+    told,
+    (engine) => engine.rerun(exampleBuild.tag, { rebuild: false }),
+    2,
+  );
+  expect(text).toContain('tributary_builds_finished_total{state="failed",reason="bad-bundle"} 1');
 });
 
 test('open builds are counted over all pages', async () => {

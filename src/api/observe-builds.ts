@@ -1,3 +1,4 @@
+import type { Build } from '../builds/build.ts';
 import type { BuildEvent } from '../builds/event.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Tag } from '../plan/names.ts';
@@ -15,24 +16,27 @@ export function observed(
 ): Engine {
   const followed = new Set<Tag>();
 
-  const follow = async (tag: Tag) => {
+  const follow = async ({ tag, attempt }: Pick<Build, 'tag' | 'attempt'>) => {
     if (followed.has(tag)) return;
     followed.add(tag);
     try {
       const starts = new Map<string, { kind: string; at: string }>();
       for await (const event of engine.events(tag, undefined, signal)) {
-        measure(event, starts, event.at >= since, metrics);
+        // Events of earlier attempts are told again, and were counted when they happened.
+        const counts = event.at >= since && event.attempt >= attempt;
+        measure(event, starts, counts, metrics);
       }
     } finally {
       followed.delete(tag);
     }
   };
   /** Measuring must not disturb: what goes wrong in it goes wrong for the caller too, and is told there. */
-  const inBackground = (tag: Tag) => void follow(tag).catch(() => {});
+  const inBackground = (build: Pick<Build, 'tag' | 'attempt'>) =>
+    void follow(build).catch(() => {});
 
   const followOpen = async () => {
     for (const state of ['queued', 'running'] as const) {
-      for (const { tag } of (await engine.list({ state, limit: 100 })).builds) inBackground(tag);
+      for (const build of (await engine.list({ state, limit: 100 })).builds) inBackground(build);
     }
   };
   void followOpen().catch(() => {});
@@ -41,12 +45,14 @@ export function observed(
     ...engine,
     async submit(build) {
       const submission = await engine.submit(build);
-      if (submission.kind === 'created' || submission.kind === 'restarted') inBackground(build.tag);
+      if (submission.kind === 'created' || submission.kind === 'restarted') {
+        inBackground(submission.build);
+      }
       return submission;
     },
     async rerun(tag, options) {
       const outcome = await engine.rerun(tag, options);
-      if (outcome.ok) inBackground(tag);
+      if (outcome.ok) inBackground(outcome.value);
       return outcome;
     },
   };

@@ -21,14 +21,16 @@ export function printError(
   return exitCodeOf(failures);
 }
 
-/** Failures for people. */
+/** Failures for people; of what they are about, that which the sentence does not say by itself. */
 export function renderFailures(
   failures: readonly Failure[],
   style: ReturnType<typeof styleOf>,
 ): string {
   return failures
     .map(({ detail, hint, about }) => {
-      const lists = Object.entries(about ?? {}).map(([key, value]) => renderAbout(key, value));
+      const lists = Object.entries(about ?? {})
+        .filter(([, value]) => ![value].flat().every((item) => detail.includes(String(item))))
+        .map(([key, value]) => renderAbout(key, value));
       return `${style.red('error:')} ${indent(detail)}\n${lists.join('')}  ${indent(hint)}\n`;
     })
     .join('');

@@ -371,9 +371,11 @@ test('events of earlier attempts are left out', async () => {
 test('output of a program in a failure is told line by line, without its escape sequences', async () => {
   const service = new FakeService();
   const output = ['main.go:7: wrong', '\u001b[2Jgone'];
-  service.failures = [failure('image-build-failed', { about: { output, files: ['a', 'b'] } })];
+  service.failures = [
+    failure('image-build-failed', { about: { output, files: ['a.go', 'b.go'] } }),
+  ];
   const { err } = await run(['build', ref, '--name', 'n'], { service });
-  expect(err).toContain('  output:\n    main.go:7: wrong\n    gone\n  files: a, b\n');
+  expect(err).toContain('  output:\n    main.go:7: wrong\n    gone\n  files: a.go, b.go\n');
 });
 
 test.for(['bash', 'zsh', 'fish'])('completion for %s knows every verb', async (shell) => {
