@@ -100,7 +100,7 @@ test('pushing is refused, and changes nothing', async () => {
     from,
     'HEAD:refs/heads/other',
   );
-  expect([exitCode, stderr]).toEqual([128, expect.stringContaining('403')]);
+  expect([exitCode, stderr]).toEqual([128, expect.stringContaining('400')]);
   expect(
     existsSync(join(folder, 'state/git/t-000000/tektoncd/pipeline.git/refs/heads/other')),
   ).toBe(false);

@@ -27,7 +27,7 @@ export function gitRoutes(app: App, { git, closing }: AppParts): void {
         querystring: z.object({ service: z.string().optional() }),
         response: {
           200: text('application/x-git-upload-pack-advertisement', 'Refs.'),
-          ...problems(404),
+          ...problems(400, 404),
         },
       },
     },
