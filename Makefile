@@ -19,6 +19,11 @@ test: ## install what is needed, then every check and every test
 	@scripts/setup.sh test
 	@npm run --silent check
 
+.PHONY: test-long
+test-long: ## long repeats of what `make test` tries once
+	@scripts/setup.sh test
+	@npm run --silent test:long
+
 .PHONY: setup
 setup: ## install what is needed, only
 	@scripts/setup.sh test
