@@ -1,4 +1,6 @@
 import { demand, FailureError } from '../../builds/failure.ts';
+import { assembleBundle } from '../../bundle/assemble-bundle.ts';
+import type { PlacedImage } from '../../bundle/place-images.ts';
 import { canonicalHash } from '../../plan/canonical-hash.ts';
 import { type FileTree, gitTreeSha, subtree } from '../../plan/file-tree.ts';
 import type { ImageName, Key } from '../../plan/names.ts';
@@ -6,8 +8,6 @@ import { type Artifact, readArtifact } from '../artifact.ts';
 import { publishImage, writeDataImage } from '../data-image.ts';
 import { gzipLayer } from '../oci-layout.ts';
 import { artifactRepository, keyTag, type StepContext, type StepProgram } from '../step.ts';
-import { assembleBundle } from './assemble-bundle.ts';
-import type { PlacedImage } from './place-images.ts';
 
 /** Assembles the bundle image from the CSV template and every image's digest, and pushes it. */
 export const runBundle: StepProgram<'bundle'> = async (_step, context) => {

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { demand, FailureError } from '../../builds/failure.ts';
+import { checkKustomization } from '../../payload/check-kustomization.ts';
 import { type FileTree, resolvePath } from '../../plan/file-tree.ts';
 import type { ComponentName } from '../../plan/names.ts';
 import type { StepContext } from '../step.ts';
 import { writeTree } from '../write-tree.ts';
-import { checkKustomization } from './check-kustomization.ts';
 
 /**
  * What `kustomize build PATH` prints. Its inputs are data, and kustomize is trusted; plugins and Helm are off

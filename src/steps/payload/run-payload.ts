@@ -1,4 +1,7 @@
 import { demand } from '../../builds/failure.ts';
+import { renderCopy } from '../../payload/render-copy.ts';
+import { renderKo } from '../../payload/render-ko.ts';
+import { substituteReferences } from '../../payload/substitute-references.ts';
 import { type FileTree, placedIn, textFile } from '../../plan/file-tree.ts';
 import type { StepOf } from '../../plan/plan.ts';
 import { keyedArtifact } from '../keyed-artifact.ts';
@@ -6,10 +9,7 @@ import { readSource } from '../read-source.ts';
 import type { StepContext, StepProgram } from '../step.ts';
 import { type Placement, placePayload, replaceMarkers } from './place-payload.ts';
 import { renderCommand } from './render-command.ts';
-import { renderCopy } from './render-copy.ts';
-import { renderKo } from './render-ko.ts';
 import { renderKustomize } from './render-kustomize.ts';
-import { substituteReferences } from './substitute-references.ts';
 
 /** Renders what a component contributes to the operator's kodata, as an artifact. */
 export const runPayload: StepProgram<'payload'> = async (step, context) => {

@@ -1,6 +1,6 @@
-import type { Failure, Outcome } from '../../builds/failure.ts';
-import { failed, ok } from '../../builds/result.ts';
-import type { FileTree } from '../../plan/file-tree.ts';
+import type { Failure, Outcome } from '../builds/failure.ts';
+import { failed, ok } from '../builds/result.ts';
+import type { FileTree } from '../plan/file-tree.ts';
 import { type FoundInput, findInput, type Input, missingInput } from './find-input.ts';
 
 /** A file to read: its path for people, and its text. */

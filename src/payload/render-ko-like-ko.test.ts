@@ -2,11 +2,11 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { documentsOf, koResolve } from '../../../test/support/ko-resolve.ts';
-import { type FileTree, textFile } from '../../plan/file-tree.ts';
+import { documentsOf, koResolve } from '../../test/support/ko-resolve.ts';
+import { type FileTree, textFile } from '../plan/file-tree.ts';
 import { renderKo } from './render-ko.ts';
 
-const pipeline = new URL('../../../examples/demo/upstream/pipeline', import.meta.url).pathname;
+const pipeline = new URL('../../examples/demo/upstream/pipeline', import.meta.url).pathname;
 const module = 'github.com/tektoncd/pipeline/cmd';
 const programs = ['controller', 'webhook', 'entrypoint', 'resolvers'].map(
   (name) => `${module}/${name}`,

@@ -9,8 +9,8 @@ import {
   YAMLMap,
   YAMLSeq,
 } from 'yaml';
-import type { Failure, Outcome } from '../../builds/failure.ts';
-import { failed, ok } from '../../builds/result.ts';
+import type { Failure, Outcome } from '../builds/failure.ts';
+import { failed, ok } from '../builds/result.ts';
 
 /** A container (or init container) of a deployment of the CSV. */
 export interface CsvContainer {

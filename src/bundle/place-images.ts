@@ -1,8 +1,8 @@
-import type { Failure } from '../../builds/failure.ts';
-import { matchesGlob } from '../../plan/glob.ts';
-import type { ImageName } from '../../plan/names.ts';
-import type { ProductImage } from '../../product/product.ts';
-import { didYouMean, nearest } from '../../request/nearest.ts';
+import type { Failure } from '../builds/failure.ts';
+import { matchesGlob } from '../plan/glob.ts';
+import type { ImageName } from '../plan/names.ts';
+import type { ProductImage } from '../product/product.ts';
+import { didYouMean, nearest } from '../request/nearest.ts';
 import { type CsvDocument, setText, textOf } from './csv-document.ts';
 import { type ImagePlace, imagePlaces, isMapped, repositoryName } from './image-places.ts';
 

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
-import type { Outcome } from '../../builds/failure.ts';
-import { failed, ok } from '../../builds/result.ts';
-import type { FileTree } from '../../plan/file-tree.ts';
+import type { Outcome } from '../builds/failure.ts';
+import { failed, ok } from '../builds/result.ts';
+import type { FileTree } from '../plan/file-tree.ts';
 
 /** OLM keeps an unpacked bundle in a ConfigMap, and so bounds its compressed size (operator-framework/api, bundleloader). */
 export const bundleLimit = 1024 * 1024;

@@ -1,6 +1,6 @@
-import type { Failure, Outcome } from '../../builds/failure.ts';
-import { failed, ok } from '../../builds/result.ts';
-import { type FileTree, subtree, textFile, withFiles } from '../../plan/file-tree.ts';
+import type { Failure, Outcome } from '../builds/failure.ts';
+import { failed, ok } from '../builds/result.ts';
+import { type FileTree, subtree, textFile, withFiles } from '../plan/file-tree.ts';
 import { bundleAnnotations } from './bundle-annotations.ts';
 import { sizeProblems } from './bundle-size.ts';
 import { parseCsv } from './csv-document.ts';

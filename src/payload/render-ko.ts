@@ -1,6 +1,6 @@
-import type { Failure, Outcome } from '../../builds/failure.ts';
-import { failed, ok } from '../../builds/result.ts';
-import type { FileTree } from '../../plan/file-tree.ts';
+import type { Failure, Outcome } from '../builds/failure.ts';
+import { failed, ok } from '../builds/result.ts';
+import type { FileTree } from '../plan/file-tree.ts';
 import type { Input } from './find-input.ts';
 import { joinDocuments } from './join-documents.ts';
 import { type Images, substituteReferences } from './substitute-references.ts';

@@ -1,6 +1,6 @@
-import type { Failure, Outcome } from '../../builds/failure.ts';
-import { failed, ok } from '../../builds/result.ts';
-import type { FileTree, TreeFile } from '../../plan/file-tree.ts';
+import type { Failure, Outcome } from '../builds/failure.ts';
+import { failed, ok } from '../builds/result.ts';
+import type { FileTree, TreeFile } from '../plan/file-tree.ts';
 import { type FoundInput, findInput, type Input, missingInput } from './find-input.ts';
 
 /** Files as they are, and the links that were left out because nothing in the component is behind them. */

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { smallProductFiles, tree } from '../../../test/support/small-product.ts';
-import { type FileTree, readText, subtree, textFile, without } from '../../plan/file-tree.ts';
-import type { Tag } from '../../plan/names.ts';
+import { smallProductFiles, tree } from '../../test/support/small-product.ts';
+import { type FileTree, readText, subtree, textFile, without } from '../plan/file-tree.ts';
+import type { Tag } from '../plan/names.ts';
 import { assembleBundle, type BundleInputs } from './assemble-bundle.ts';
 import { bundleLimit } from './bundle-size.ts';
 

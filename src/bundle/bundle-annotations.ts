@@ -1,7 +1,7 @@
 import { isMap, isScalar, parseDocument, type YAMLMap } from 'yaml';
-import type { Failure, Outcome } from '../../builds/failure.ts';
-import { failed, ok } from '../../builds/result.ts';
-import type { FileTree } from '../../plan/file-tree.ts';
+import type { Failure, Outcome } from '../builds/failure.ts';
+import { failed, ok } from '../builds/result.ts';
+import type { FileTree } from '../plan/file-tree.ts';
 
 const prefix = 'operators.operatorframework.io.bundle.';
 const path = 'metadata/annotations.yaml';

@@ -1,5 +1,5 @@
 import type { YAMLMap } from 'yaml';
-import type { ProductImage } from '../../product/product.ts';
+import type { ProductImage } from '../product/product.ts';
 import {
   type CsvContainer,
   type CsvDocument,

@@ -1,7 +1,7 @@
 import { type Document, LineCounter, parseAllDocuments, Scalar, visit } from 'yaml';
-import type { Failure, Outcome } from '../../builds/failure.ts';
-import { failed, ok } from '../../builds/result.ts';
-import { nearest } from '../../request/nearest.ts';
+import type { Failure, Outcome } from '../builds/failure.ts';
+import { failed, ok } from '../builds/result.ts';
+import { nearest } from '../request/nearest.ts';
 
 /** Go import path → the image reference that replaces `ko://PATH`. */
 export type Images = Readonly<Record<string, string>>;

@@ -1,11 +1,5 @@
-import type { Failure } from '../../builds/failure.ts';
-import {
-  type FileTree,
-  readFile,
-  resolvePath,
-  subtree,
-  type TreeFile,
-} from '../../plan/file-tree.ts';
+import type { Failure } from '../builds/failure.ts';
+import { type FileTree, readFile, resolvePath, subtree, type TreeFile } from '../plan/file-tree.ts';
 
 /** An input of a payload rule: a file, or a folder with or without what is below it. */
 export interface Input {

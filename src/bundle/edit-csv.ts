@@ -1,6 +1,6 @@
-import type { Failure, Outcome } from '../../builds/failure.ts';
-import { failed, ok } from '../../builds/result.ts';
-import type { Tag } from '../../plan/names.ts';
+import type { Failure, Outcome } from '../builds/failure.ts';
+import { failed, ok } from '../builds/result.ts';
+import type { Tag } from '../plan/names.ts';
 import {
   addEnvironment,
   type CsvContainer,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { smallCsv } from '../../../test/support/small-csv.ts';
-import type { Tag } from '../../plan/names.ts';
+import { smallCsv } from '../../test/support/small-csv.ts';
+import type { Tag } from '../plan/names.ts';
 import { type CsvEdits, editCsv } from './edit-csv.ts';
 import type { PlacedImage } from './place-images.ts';
 
