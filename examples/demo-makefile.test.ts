@@ -6,11 +6,12 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeRepositories } from './make-repositories.ts';
 
 let root: string;
@@ -108,6 +109,80 @@ test('patches lie beside the Dockerfiles that apply them, and nowhere else', () 
   ]);
 });
 
+test('a product without patches builds without them', () => {
+  const tree = clone('unpatched');
+  rmSync(join(tree, 'patches'), { recursive: true });
+  make(tree, 'patches', 'sources/pipeline/fetch');
+  expect(git(tree, '-C', 'sources/pipeline', 'status', '--porcelain')).toBe('');
+});
+
+describe('bundle/push', () => {
+  const base = (name: string) => `127.0.0.1:5000/base/${name}:1`;
+  let tree: string;
+  let calls: string[];
+
+  /** What buildah was asked to do, on the fetched sources. */
+  const push = (...variables: string[]): string[] => {
+    writeFileSync(join(tree, 'calls'), '');
+    make(tree, 'bundle/push', 'REMOTE=r.example.com/me', 'TAG=t1', ...variables);
+    return readFileSync(join(tree, 'calls'), 'utf8').trim().split('\n');
+  };
+  const images = () => calls.filter((call) => call.includes('Dockerfile'));
+
+  beforeAll(() => {
+    tree = clone('push');
+    writeBuildah(join(tree, 'bin'));
+    calls = push('BASES=127.0.0.1:5000', 'TLS_VERIFY=false');
+  }, 30_000);
+
+  test('pulls each base image once, before anything is built', () => {
+    const pulls = calls.filter((call) => call.startsWith('pull '));
+    expect(pulls.map((call) => call.split(' ').at(-1)).toSorted()).toEqual([
+      base('go-toolset'),
+      base('runtime'),
+    ]);
+    expect(calls.slice(0, 2)).toEqual(pulls);
+    expect(images()).toHaveLength(9);
+    for (const call of images()) expect(call).toContain('--pull=false');
+  });
+
+  test('copies no source: the context of an image is links', () => {
+    const [one, other] = [
+      'sources/pipeline',
+      '.build/openshift-pipelines-webhook/remote-source/app',
+    ];
+    const inode = (folder: string) => statSync(join(tree, folder, 'go.mod')).ino;
+    expect(inode(one)).toBe(inode(other));
+  });
+
+  test('says how to reach a registry only where it is told', () => {
+    const talks = (call: string) => /^(pull|push) /.test(call);
+    for (const call of calls.filter(talks)) expect(call).toContain('--tls-verify=false');
+    expect(push().join('\n')).not.toContain('tls-verify');
+  });
+
+  test('keeps what Go compiled where CACHE says, and nowhere else', () => {
+    for (const call of images()) expect(call).not.toContain('--volume');
+    calls = push('CACHE=cache');
+    for (const call of images())
+      expect(call).toContain(`--volume ${join(tree, 'cache')}:/var/cache/go-build`);
+  });
+
+  test('puts every image into the CSV by its digest, whether the CSV had a digest or a tag', () => {
+    const from = join(tree, 'distgit/containers/openshift-pipelines-operator-bundle/manifests');
+    const name = 'openshift-pipelines-operator-rh.clusterserviceversion.yaml';
+    const text = readFileSync(join(from, name), 'utf8');
+    writeFileSync(join(from, name), text.replace(/@sha256:[0-9a-f]*/, ':devel'));
+    push();
+    const made = readFileSync(
+      join(tree, '.build/openshift-pipelines-operator-bundle/manifests', name),
+      'utf8',
+    );
+    expect(made).not.toContain('registry.example.com/openshift-pipelines/');
+    expect(made).toContain('r.example.com/me/openshift-pipelines-operator-webhook@sha256:0123');
+  });
+});
+
 test('a commit that is not there fails the target', () => {
   const tree = clone('failure');
   const file = join(tree, 'upstream_sources.yaml');
@@ -115,6 +190,17 @@ test('a commit that is not there fails the target', () => {
   writeFileSync(file, text.replace(upstream('tektoncd/pipeline', 'main~1'), '1'.repeat(40)));
   expect(() => make(tree, 'sources/pipeline/fetch')).toThrow();
 });
+
+/** A buildah that notes what it is asked for, and pushes nothing. */
+function writeBuildah(folder: string): void {
+  mkdirSync(folder);
+  const script = [
+    '#!/bin/sh',
+    `echo "$@" >>${folder}/../calls`,
+    'while [ $# -gt 0 ]; do [ "$1" != --digestfile ] || echo sha256:0123 >"$2"; shift; done',
+  ];
+  writeFileSync(join(folder, 'buildah'), `${script.join('\n')}\n`, { mode: 0o755 });
+}
 
 function clone(name: string, branch = 'main'): string {
   const tree = join(root, name);
@@ -134,7 +220,7 @@ function make(tree: string, ...args: string[]): string {
   return execFileSync('make', args, {
     cwd: tree,
     encoding: 'utf8',
-    env: environment,
+    env: { ...environment, PATH: `${join(tree, 'bin')}:${process.env['PATH']}` },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }

@@ -9,7 +9,7 @@ rm -rf "$context"
 mkdir -p .build
 cp -R "distgit/containers/$BUNDLE" "$context"
 for image in "$@"; do
-  sed -i "s|registry\.example\.com/openshift-pipelines/$image@sha256:[0-9a-f]*|$REMOTE/$image@$(cat ".build/$image.digest")|" "$context"/manifests/*.clusterserviceversion.yaml
+  sed -i "s|registry\.example\.com/openshift-pipelines/$image[:@][^ \"']*|$REMOTE/$image@$(cat ".build/$image.digest")|" "$context"/manifests/*.clusterserviceversion.yaml
 done
 # shellcheck disable=SC2086 # a list of flags
 buildah bud -q $BUILD_FLAGS -t "$REMOTE/$BUNDLE:$TAG" "$context" >/dev/null

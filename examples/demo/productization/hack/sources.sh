@@ -2,6 +2,7 @@
 # hack/sources.sh fetch NAME…: puts the commit that upstream_sources.yaml names into sources/NAME, patched where the product patches sources.
 # hack/sources.sh upgrade NAME…: moves the commits (but static ones) to the heads of their branches. NAME is the last part of a repository's URL.
 set -eu
+umask 022
 cd "$(dirname "$0")/.."
 file=upstream_sources.yaml
 export GIT_CEILING_DIRECTORIES="${PWD%/*}:$PWD"
