@@ -1,6 +1,7 @@
-import { isMap, isScalar, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isScalar, type YAMLMap } from 'yaml';
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
+import { parseOnly } from '../config/yaml-documents.ts';
 import type { FileTree } from '../plan/file-tree.ts';
 
 const prefix = 'operators.operatorframework.io.bundle.';
@@ -23,8 +24,13 @@ export function bundleAnnotations(
     ?.get(path)
     ?.content.toString();
   if (text === undefined) return failed(unusable('is missing'));
-  const document = parseDocument(text);
-  const annotations = document.errors.length > 0 ? undefined : document.get('annotations');
+  const parsed = parseOnly(text);
+  if (!parsed.ok)
+    return failed(
+      unusable(`cannot be read: line ${parsed.failures[0].line}: ${parsed.failures[0].text}`),
+    );
+  const { document } = parsed.value;
+  const annotations = isMap(document.contents) ? document.get('annotations') : undefined;
   if (!isMap(annotations)) return failed(unusable('has no mapping `annotations`'));
   const named = annotations.get(`${prefix}package.v1`);
   if (named !== undefined && named !== packageName) {

@@ -1,16 +1,7 @@
-import {
-  Document,
-  isMap,
-  isScalar,
-  isSeq,
-  parseDocument,
-  Scalar,
-  visit,
-  YAMLMap,
-  YAMLSeq,
-} from 'yaml';
+import { Document, isMap, isScalar, isSeq, Scalar, visit, YAMLMap, YAMLSeq } from 'yaml';
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
+import { dataOf, longestManifest, parseOnly } from '../config/yaml-documents.ts';
 
 /** A container (or init container) of a deployment of the CSV. */
 export interface CsvContainer {
@@ -90,27 +81,31 @@ const relatedPath = ['spec', 'relatedImages'];
 
 /** Reads the only document of a CSV file. */
 export function parseCsv(text: string, file: string): Outcome<CsvDocument> {
-  const document = parseDocument(text, { keepSourceTokens: false });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    return failed(unreadable(file, error.message.split('\n')[0] ?? 'it is no YAML'));
-  }
-  if (!isMap(document.contents)) return failed(unreadable(file, 'it is no mapping'));
+  const parsed = parseOnly(text, { longest: longestManifest });
+  if (!parsed.ok) return failed(unreadable(file, parsed.failures[0]));
+  const { document } = parsed.value;
+  if (!isMap(document.contents))
+    return failed(unreadable(file, { line: 1, text: 'it is no mapping' }));
+  // An edit through an alias would change every place that shares the anchor: each gets its own copy.
+  const plain = hasAliases(document) ? copyOf(document) : ok(document);
+  if (!plain.ok) return failed(unreadable(file, plain.failures[0]));
   const isFlush = /^( *)[A-Za-z]+:\n\1- /m.test(text);
-  return ok(new CsvDocument(withoutAliases(document), !isFlush));
+  return ok(new CsvDocument(plain.value, !isFlush));
 }
 
-function unreadable(file: string, why: string): Failure {
+function unreadable(
+  file: string,
+  { line, text }: { readonly line: number; readonly text: string },
+): Failure {
   return {
     reason: 'bad-bundle',
-    detail: `${file} cannot be read: ${why}`,
+    detail: `${file}:${line} cannot be read: ${text}.`,
     hint: 'Mend the ClusterServiceVersion in the repository that it comes from.',
     about: { file },
   };
 }
 
-/** An edit through an alias would change every place that shares the anchor, so each gets its own copy. */
-function withoutAliases(document: Document): Document {
+function hasAliases(document: Document): boolean {
   let aliased = false;
   visit(document, {
     Alias() {
@@ -118,8 +113,12 @@ function withoutAliases(document: Document): Document {
       return visit.BREAK;
     },
   });
-  if (!aliased) return document;
-  return new Document(JSON.parse(JSON.stringify(document.toJS({ maxAliasCount: 1000 }))));
+  return aliased;
+}
+
+function copyOf(document: Document) {
+  const value = dataOf(document);
+  return value.ok ? ok(new Document(JSON.parse(JSON.stringify(value.value)))) : value;
 }
 
 /** The mappings in a sequence node; none where it is something else. */

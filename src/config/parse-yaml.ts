@@ -1,11 +1,5 @@
-import { isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
-
-/** A problem at a line (from 1) of a YAML file. */
-export interface YamlProblem {
-  readonly line: number;
-  readonly column: number;
-  readonly text: string;
-}
+import { isMap, isPair, isScalar, type Node } from 'yaml';
+import { dataOf, parseOnly, type YamlProblem } from './yaml-documents.ts';
 
 /** A YAML file as data that still knows its lines, or what is wrong with its syntax. */
 export type ParsedYaml =
@@ -20,20 +14,9 @@ export type ParsedYaml =
 
 /** Parses one YAML 1.2 document. Duplicate keys are errors: the second would silently win. */
 export function parseYaml(text: string): ParsedYaml {
-  const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    uniqueKeys: true,
-  });
-  const problems = document.errors.map((error) => ({
-    line: lines.linePos(error.pos[0]).line,
-    column: lines.linePos(error.pos[0]).col,
-    text: error.message.replace(/\.$/, ''),
-  }));
-  if (problems.length > 0)
-    return { ok: false, problems: problems as [YamlProblem, ...YamlProblem[]] };
-
+  const parsed = parseOnly(text);
+  if (!parsed.ok) return { ok: false, problems: parsed.failures };
+  const { document, lines } = parsed.value;
   const placeOf = (path: readonly PropertyKey[]) => {
     let node = document.contents as Node | null;
     let offset = node?.range?.[0] ?? 0;
@@ -47,21 +30,9 @@ export function parseYaml(text: string): ParsedYaml {
     const { line, col } = lines.linePos(offset);
     return { line: line || 1, column: col || 1 };
   };
-  const value = withFewAliases(() => document.toJS({ maxAliasCount: 100 }));
-  if (!value.ok) return value;
+  const value = dataOf(document);
+  if (!value.ok) return { ok: false, problems: value.failures };
   return { ok: true, value: value.value, placeOf, lineOf: (path) => placeOf(path).line };
-}
-
-/** The library throws where aliases would blow a small file up. */
-function withFewAliases(
-  read: () => unknown,
-): { ok: true; value: unknown } | (ParsedYaml & { ok: false }) {
-  try {
-    return { ok: true, value: read() };
-  } catch (error) {
-    if (!(error instanceof ReferenceError)) throw error;
-    return { ok: false, problems: [{ line: 1, column: 1, text: 'it has too many aliases' }] };
-  }
 }
 
 function step(

@@ -1,7 +1,7 @@
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
+import { dataOf, parseOnly } from '../config/yaml-documents.ts';
 import { type FileTree, readText, resolvePath, subtree } from '../plan/file-tree.ts';
 import type { ComponentName } from '../plan/names.ts';
 
@@ -53,15 +53,10 @@ function readKustomization(tree: FileTree, folder: string): Kustomization | unde
   for (const name of fileNames) {
     const text = readText(tree, folder === '' ? name : `${folder}/${name}`);
     if (text === undefined) continue;
-    const document = parseDocument(text, { uniqueKeys: false, logLevel: 'silent' });
     // What is not YAML, or a bomb of aliases, kustomize refuses with words of its own.
-    if (document.errors.length > 0) return {};
-    try {
-      return Kustomization.safeParse(document.toJS({ maxAliasCount: 100 })).data ?? {};
-    } catch (error) {
-      if (error instanceof ReferenceError || error instanceof RangeError) return {};
-      throw error;
-    }
+    const parsed = parseOnly(text, { duplicates: 'left alone' });
+    const value = parsed.ok ? dataOf(parsed.value.document) : parsed;
+    return (value.ok ? Kustomization.safeParse(value.value).data : undefined) ?? {};
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
-import { type Document, LineCounter, parseAllDocuments, Scalar, visit } from 'yaml';
+import { type Document, Scalar, visit } from 'yaml';
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
+import { parseDocuments } from '../config/yaml-documents.ts';
 import { nearest } from '../request/nearest.ts';
 
 /** Go import path → the image reference that replaces `ko://PATH`. */
@@ -13,16 +14,21 @@ export type Images = Readonly<Record<string, string>>;
  * cut out and replaced. `file` names the text in failures.
  */
 export function substituteReferences(file: string, text: string, images: Images): Outcome<string> {
-  if (text.length > maximalLength) return failed(unreadable(file, 'it is larger than 16 MiB'));
   if (/^%TAG\b/m.test(text)) return failed(unreadable(file, 'it has a %TAG directive'));
-  const lines = new LineCounter();
-  const documents = parse(file, text, lines);
-  if (!documents.ok) return documents;
+  // Every scalar a string, nothing expanded: what a value means is not our business here.
+  const parsed = parseDocuments(text, {
+    ...{ schema: 'failsafe', strict: false, duplicates: 'left alone', longest: 16 * 2 ** 20 },
+  });
+  if (!parsed.ok) {
+    const [{ line, text: why }] = parsed.failures;
+    return failed(unreadable(`${file}:${line}`, why));
+  }
+  const { documents, lines } = parsed.value;
 
   const failures: Failure[] = [];
   let result = '';
   let done = 0;
-  for (const scalar of documents.value.flatMap(references)) {
+  for (const scalar of documents.flatMap(references)) {
     const [start, end] = scalar.range;
     const path = scalar.value.trim().slice(scheme.length);
     const image = Object.hasOwn(images, path) ? images[path] : undefined;
@@ -38,34 +44,8 @@ export function substituteReferences(file: string, text: string, images: Images)
 }
 
 const scheme = 'ko://';
-const maximalLength = 16 * 1024 * 1024;
 
 type Located = Scalar<string> & { range: [number, number, number] };
-
-function parse(file: string, text: string, lines: LineCounter): Outcome<Document[]> {
-  try {
-    // Every scalar a string, nothing expanded: what a value means is not our business here.
-    const documents = parseAllDocuments(text, {
-      schema: 'failsafe',
-      uniqueKeys: false,
-      strict: false,
-      lineCounter: lines,
-      logLevel: 'silent',
-    });
-    const errors = documents.flatMap((document) => document.errors);
-    const [first] = errors;
-    if (first !== undefined) {
-      // The message goes on with an excerpt: its first line is enough beside file and line.
-      const problem = first.message.split('\n')[0] ?? '';
-      return failed(unreadable(file, `it is not YAML: ${problem.replace(/:$/, '')}`));
-    }
-    return ok(documents as Document[]);
-  } catch (error) {
-    // The parser is recursive: a text of a hundred thousand brackets exhausts the stack.
-    if (error instanceof RangeError) return failed(unreadable(file, 'it is nested too deeply'));
-    throw error;
-  }
-}
 
 /** The reference scalars of a document, in the order of the text. */
 function references(document: Document): Located[] {

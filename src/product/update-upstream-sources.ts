@@ -6,13 +6,13 @@ import {
   isScalar,
   isSeq,
   parse,
-  parseDocument,
   type Scalar,
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
 import type { Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
+import { dataOf, parseOnly, type YamlOptions } from '../config/yaml-documents.ts';
 import type { CommitSha, ComponentName } from '../plan/names.ts';
 import { invisible } from '../request/quote.ts';
 import type { Product } from './product.ts';
@@ -47,7 +47,8 @@ export function updateUpstreamSources(
   if (!parsed.ok) return parsed;
   const entries = sourcesOfComponents(parsed.value, product);
   if (!entries.ok) return entries;
-  const document = parseDocument(text, options);
+  const document = read(text);
+  if (document === undefined) throw new Error('a text that was read cannot be read again');
   const splices: Splice[] = [];
   for (const change of changes) {
     const entry = entries.value[change.component];
@@ -69,7 +70,10 @@ export function updateUpstreamSources(
   return failed(unwritable(line, broken.change.component));
 }
 
-const options = { prettyErrors: false, merge: true, keepSourceTokens: true } as const;
+function read(text: string, version: YamlOptions['version'] = '1.2'): Document | undefined {
+  const parsed = parseOnly(text, { merge: true, keepSourceTokens: true, version });
+  return parsed.ok ? parsed.value.document : undefined;
+}
 
 /** Text that takes the place of `text.slice(start, end)`. */
 interface Splice {
@@ -157,15 +161,17 @@ function saysOnly(
   wanted: readonly { readonly change: SourceChange; readonly index: number }[],
 ): boolean {
   return (['1.2', '1.1'] as const).every((version) => {
-    const read = (text: string) => parseDocument(text, { ...options, version });
-    const result = read(after);
-    if (result.errors.length > 0) return false;
-    const expected: { git: Record<string, unknown>[] } = read(before).toJS();
+    const [expected, said] = [before, after].map((text) => {
+      const document = read(text, version);
+      const value = document === undefined ? undefined : dataOf(document);
+      return value?.ok ? (value.value as { git: Record<string, unknown>[] }) : undefined;
+    });
+    if (expected === undefined) return false;
     for (const { change, index } of wanted) {
       const { url, branch, commit } = change;
       expected.git[index] = { ...expected.git[index], url, branch, commit };
     }
-    return isDeepStrictEqual(result.toJS(), expected);
+    return isDeepStrictEqual(said, expected);
   });
 }
 

@@ -1,14 +1,7 @@
-import {
-  type Document,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  parseDocument,
-  type YAMLMap,
-} from 'yaml';
+import { type Document, isMap, isScalar, isSeq, type YAMLMap } from 'yaml';
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
+import { dataOf, parseOnly, type YamlProblem } from '../config/yaml-documents.ts';
 import { type CommitSha, type ComponentName, parseCommitSha } from '../plan/names.ts';
 import { componentsAt, componentsOf } from '../request/match-component.ts';
 import { parseRepository } from '../request/ref.ts';
@@ -32,19 +25,17 @@ export interface UpstreamSource {
   readonly commit: CommitSha;
 }
 
+/** The service itself reads this file, of any ref: a real one has a few KiB. */
+const longest = 256 * 1024;
+
 /** Reads all entries; what else an entry says (`automerge`, …) is for other tools. */
 export function parseUpstreamSources(text: string): Outcome<readonly UpstreamSource[]> {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
+  const parsed = parseOnly(text, { merge: true, longest });
+  if (!parsed.ok) return failed(...places(parsed.failures));
+  const { document, lines } = parsed.value;
   const lineOf = (offset: number | undefined) => lines.linePos(offset ?? 0).line || 1;
-  const [error] = document.errors;
-  if (error !== undefined) {
-    return failed(
-      ...places([{ line: lineOf(error.pos[0]), text: error.message.replace(/\.$/, '') }]),
-    );
-  }
-  if (hasTooManyAliases(document))
-    return failed(...places([{ line: 1, text: 'it has too many aliases' }]));
+  const value = dataOf(document);
+  if (!value.ok) return failed(...places(value.failures));
   const list = isMap(document.contents) ? document.contents.get('git') : undefined;
   const empty = document.contents === null || (isMap(document.contents) && isNothing(list));
   if (empty) return ok([]);
@@ -102,20 +93,7 @@ function entriesOf(
   });
 }
 
-/** The library throws where a small file would become a large value. */
-function hasTooManyAliases(document: Document): boolean {
-  try {
-    document.toJS();
-    return false;
-  } catch {
-    return true;
-  }
-}
-
-interface Problem {
-  readonly line: number;
-  readonly text: string;
-}
+type Problem = Pick<YamlProblem, 'line' | 'text'>;
 
 function readEntry(
   entry: YAMLMap,

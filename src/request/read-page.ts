@@ -1,5 +1,6 @@
 import { failed, ok } from '../builds/result.ts';
 import type { Address, Reading } from './address.ts';
+import { quote } from './quote.ts';
 import { forgeOf } from './repository.ts';
 
 /** What a page of a forge points at; texts are as written, not yet checked. */
@@ -25,9 +26,12 @@ export function readPage(address: Address): Reading<Page> {
   if (last === undefined || last === '' || !whole)
     return failed({ detail: 'it names no repository' });
   const segments = [...repository.slice(0, -1), last];
-  const bad = segments.find((segment) => !/^[A-Za-z0-9_.~+][A-Za-z0-9_.~+-]*$/.test(segment));
+  // `.git` was taken off the last one: `...git` names the folder above.
+  const bad = segments.find(
+    (segment) => !/^[A-Za-z0-9_.~+][A-Za-z0-9_.~+-]*$/.test(segment) || /^\.+$/.test(segment),
+  );
   if (bad !== undefined) {
-    return failed({ detail: `its repository path is not valid at "${bad}"` });
+    return failed({ detail: `its repository path is not valid at ${quote(bad)}` });
   }
   const path = segments.join('/');
   const pointer = readRoute(route, address, path);

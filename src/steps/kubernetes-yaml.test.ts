@@ -14,5 +14,5 @@ test.for<[string, unknown]>([
   ['{<<: {a: 1}, b: 2}', { a: 1, b: 2 }],
   ['', null],
 ])('%s is read as Kubernetes reads it', ([text, value]) => {
-  expect(parseKubernetesYaml(text)).toEqual(value);
+  expect(parseKubernetesYaml(text, 'x.yaml')).toEqual(value);
 });

@@ -62,14 +62,9 @@ export function renderCatalog(bundle: CatalogBundle, offered: CatalogPackage): J
 }
 
 function readManifests(files: FileTree): JsonObject[] {
-  return [...subtree(files, 'manifests')].map(([name, file]) => {
-    try {
-      return asObject(parseKubernetesYaml(file.content.toString()));
-    } catch (error) {
-      const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
-      throw new FailureError(unreadable(`manifests/${name}: ${why}`));
-    }
-  });
+  return [...subtree(files, 'manifests')].map(([name, file]) =>
+    asObject(parseKubernetesYaml(file.content.toString(), `manifests/${name}`)),
+  );
 }
 
 function unreadable(why: string): Failure {
@@ -135,8 +130,9 @@ function gvk({ group, kind, version }: JsonObject): JsonObject {
 
 /** `metadata/dependencies.yaml`, in the words of a catalog. */
 function dependencies(files: FileTree): Property[] {
-  const text = readText(files, 'metadata/dependencies.yaml') ?? '';
-  return asObjects(asObject(parseKubernetesYaml(text))['dependencies']).map((item) => {
+  const file = 'metadata/dependencies.yaml';
+  const text = readText(files, file) ?? '';
+  return asObjects(asObject(parseKubernetesYaml(text, file))['dependencies']).map((item) => {
     const value = asObject(item['value']);
     if (item['type'] === 'olm.gvk') return { type: 'olm.gvk.required', value: gvk(value) };
     if (item['type'] !== 'olm.package') return { type: String(item['type']), value };
@@ -147,11 +143,15 @@ function dependencies(files: FileTree): Property[] {
 
 /** `metadata/properties.yaml` and the CSV's annotation `olm.properties`. */
 function ownProperties(files: FileTree, csv: JsonObject): Property[] {
-  const text = readText(files, 'metadata/properties.yaml') ?? '';
+  const file = 'metadata/properties.yaml';
+  const text = readText(files, file) ?? '';
   const annotation = asObject(asObject(csv['metadata'])['annotations'])['olm.properties'];
-  const annotated = typeof annotation === 'string' ? (JSON.parse(annotation) as unknown) : [];
+  const annotated =
+    typeof annotation === 'string'
+      ? parseKubernetesYaml(annotation, 'the annotation olm.properties')
+      : [];
   const items = [
-    ...asObjects(asObject(parseKubernetesYaml(text))['properties']),
+    ...asObjects(asObject(parseKubernetesYaml(text, file))['properties']),
     ...asObjects(annotated),
   ];
   return items

@@ -30,12 +30,12 @@ test.for<[string, FileTree, string]>([
   [
     'a file that is not YAML',
     new Map([...good, ['manifests/z.yaml', textFile('a: [')]]),
-    'manifests/z.yaml is not YAML',
+    'manifests/z.yaml cannot be read: line 1: ',
   ],
   [
     'a bottomless file',
     new Map([...good, ['manifests/z.yaml', textFile('['.repeat(100_000))]]),
-    'manifests/z.yaml is',
+    'manifests/z.yaml cannot be read: line 1: it is nested more than 200 levels deep',
   ],
   [
     'a link',

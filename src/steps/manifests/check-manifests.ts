@@ -1,6 +1,7 @@
-import { isMap, parseAllDocuments } from 'yaml';
+import { isMap } from 'yaml';
 import type { Failure, Outcome } from '../../builds/failure.ts';
 import { failed, ok } from '../../builds/result.ts';
+import { longestManifest, parseDocuments } from '../../config/yaml-documents.ts';
 import { type FileTree, subtree, type TreeFile } from '../../plan/file-tree.ts';
 import type { ComponentName } from '../../plan/names.ts';
 
@@ -33,19 +34,17 @@ export function checkManifests(
 function readKinds(path: string, { mode, content }: TreeFile): string[] | string {
   if (mode === '120000') return 'is a link';
   if (!/\.(ya?ml|json)$/.test(path)) return [];
-  try {
-    const documents = parseAllDocuments(content.toString(), {
-      schema: 'failsafe',
-      logLevel: 'silent',
-    });
-    const [error] = documents.flatMap(({ errors }) => errors);
-    if (error !== undefined) return `is not YAML: ${error.message.split('\n')[0]}`;
-    return documents.map(({ contents }) => (isMap(contents) ? String(contents.get('kind')) : ''));
-  } catch (error) {
-    // The parser is recursive: deep nesting exhausts the stack.
-    if (error instanceof RangeError) return 'is nested too deeply';
-    throw error;
+  const parsed = parseDocuments(content.toString(), {
+    schema: 'failsafe',
+    longest: longestManifest,
+  });
+  if (!parsed.ok) {
+    const [{ line, text }] = parsed.failures;
+    return `cannot be read: line ${line}: ${text}`;
   }
+  return parsed.value.documents.map(({ contents }) =>
+    isMap(contents) ? String(contents.get('kind')) : '',
+  );
 }
 
 function bad(component: ComponentName, folder: string, problem: string): Failure {

@@ -17,7 +17,7 @@ type Node = Readonly<Record<string, unknown>>;
  * is checked must not be checked by itself.
  */
 export function csvImages(text: string): CsvImage[] {
-  const spec = node(node(parseKubernetesYaml(text))['spec']);
+  const spec = node(node(parseKubernetesYaml(text, 'the CSV'))['spec']);
   const strategy = node(node(spec['install'])['spec']);
   const inDeployments = nodes(strategy['deployments']).flatMap((deployment) => {
     const pod = node(node(node(deployment['spec'])['template'])['spec']);

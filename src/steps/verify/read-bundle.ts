@@ -1,7 +1,7 @@
-import { parse } from 'yaml';
 import { FailureError } from '../../builds/failure.ts';
 import type { FileTree } from '../../plan/file-tree.ts';
 import { readImageFiles } from '../image-files.ts';
+import { parseKubernetesYaml } from '../kubernetes-yaml.ts';
 import type { StepContext } from '../step.ts';
 import { notIncluded } from './not-included.ts';
 
@@ -35,7 +35,8 @@ export async function readBundle({ plan, registry, outputs }: StepContext): Prom
   }
   const files = await readImageFiles(registry, `${plan.lock.remote.push}/${image}@${found}`);
   const name = `${plan.product.bundle.package}.v${plan.operatorVersion}`;
-  const [csvFile, file] = [...files].find(([, { content }]) => isCsv(content.toString())) ?? [];
+  const [csvFile, file] =
+    [...files].find(([path, { content }]) => isCsv(content.toString(), path)) ?? [];
   const csv = file?.content.toString() ?? '';
   if (csvFile === undefined || !csv.includes(name)) {
     const what = 'it has no CSV of this version.';
@@ -45,6 +46,8 @@ export async function readBundle({ plan, registry, outputs }: StepContext): Prom
   return { files, image: `${plan.lock.remote.pull}/${image}@${found}`, csvFile, csv, name };
 }
 
-function isCsv(text: string): boolean {
-  return text.includes('ClusterServiceVersion') && parse(text)?.kind === 'ClusterServiceVersion';
+function isCsv(text: string, path: string): boolean {
+  if (!text.includes('ClusterServiceVersion')) return false;
+  const manifest = parseKubernetesYaml(text, path);
+  return (manifest as { readonly kind?: unknown } | null)?.kind === 'ClusterServiceVersion';
 }
