@@ -1,8 +1,8 @@
 import { isMap, isScalar, type YAMLMap } from 'yaml';
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
-import { parseOnly } from '../config/yaml-documents.ts';
 import type { FileTree } from '../plan/file-tree.ts';
+import { parseOnly } from '../plan/yaml-documents.ts';
 
 const prefix = 'operators.operatorframework.io.bundle.';
 const path = 'metadata/annotations.yaml';

@@ -1,7 +1,7 @@
 import { Document, isMap, isScalar, isSeq, Scalar, visit, YAMLMap, YAMLSeq } from 'yaml';
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
-import { dataOf, longestManifest, parseOnly } from '../config/yaml-documents.ts';
+import { dataOf, longestManifest, parseOnly } from '../plan/yaml-documents.ts';
 
 /** A container (or init container) of a deployment of the CSV. */
 export interface CsvContainer {

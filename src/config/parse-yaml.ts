@@ -1,5 +1,5 @@
 import { isMap, isPair, isScalar, type Node } from 'yaml';
-import { dataOf, parseOnly, type YamlProblem } from './yaml-documents.ts';
+import { dataOf, parseOnly, type YamlProblem } from '../plan/yaml-documents.ts';
 
 /** A YAML file as data that still knows its lines, or what is wrong with its syntax. */
 export type ParsedYaml =

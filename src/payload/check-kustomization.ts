@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
-import { dataOf, parseOnly } from '../config/yaml-documents.ts';
 import { type FileTree, readText, resolvePath, subtree } from '../plan/file-tree.ts';
 import type { ComponentName } from '../plan/names.ts';
+import { dataOf, parseOnly } from '../plan/yaml-documents.ts';
 
 /**
  * Refuses what kustomize would fetch or run (remote bases, Helm charts), here and in every folder that is

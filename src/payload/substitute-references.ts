@@ -1,7 +1,7 @@
 import { type Document, Scalar, visit } from 'yaml';
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
-import { parseDocuments } from '../config/yaml-documents.ts';
+import { parseDocuments } from '../plan/yaml-documents.ts';
 import { nearest } from '../request/nearest.ts';
 
 /** Go import path → the image reference that replaces `ko://PATH`. */

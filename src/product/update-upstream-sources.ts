@@ -12,8 +12,8 @@ import {
 } from 'yaml';
 import type { Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
-import { dataOf, parseOnly, type YamlOptions } from '../config/yaml-documents.ts';
 import type { CommitSha, ComponentName } from '../plan/names.ts';
+import { dataOf, parseOnly, type YamlOptions } from '../plan/yaml-documents.ts';
 import { invisible } from '../request/quote.ts';
 import type { Product } from './product.ts';
 import {

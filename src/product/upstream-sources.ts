@@ -1,8 +1,8 @@
 import { type Document, isMap, isScalar, isSeq, type YAMLMap } from 'yaml';
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
-import { dataOf, parseOnly, type YamlProblem } from '../config/yaml-documents.ts';
 import { type CommitSha, type ComponentName, parseCommitSha } from '../plan/names.ts';
+import { dataOf, parseOnly, type YamlProblem } from '../plan/yaml-documents.ts';
 import { componentsAt, componentsOf } from '../request/match-component.ts';
 import { parseRepository } from '../request/ref.ts';
 import type { Repository } from '../request/repository.ts';

@@ -1,6 +1,6 @@
 import { FailureError } from '../builds/failure.ts';
 import type { Result } from '../builds/result.ts';
-import { dataOf, longestManifest, parseOnly, type YamlProblem } from '../config/yaml-documents.ts';
+import { dataOf, longestManifest, parseOnly, type YamlProblem } from '../plan/yaml-documents.ts';
 
 /**
  * The value of a YAML document as Kubernetes and OLM read it (sigs.k8s.io/yaml): by YAML 1.1, where `no` is

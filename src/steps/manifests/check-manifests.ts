@@ -1,9 +1,9 @@
 import { isMap } from 'yaml';
 import type { Failure, Outcome } from '../../builds/failure.ts';
 import { failed, ok } from '../../builds/result.ts';
-import { longestManifest, parseDocuments } from '../../config/yaml-documents.ts';
 import { type FileTree, subtree, type TreeFile } from '../../plan/file-tree.ts';
 import type { ComponentName } from '../../plan/names.ts';
+import { longestManifest, parseDocuments } from '../../plan/yaml-documents.ts';
 
 /** Whether a generated bundle folder can be used: plain files, YAML that parses, exactly one CSV. */
 export function checkManifests(
