@@ -10,6 +10,7 @@ import { type LoadedConfiguration, loadConfiguration } from '../config/load-conf
 import type { Plan, StepOutputs } from '../plan/plan.ts';
 import { LogFile, logFile } from '../steps/log-file.ts';
 import { runSteps, type StepTurn } from '../steps/run-steps.ts';
+import type { Registry } from '../steps/step.ts';
 import type { StepMessage } from '../steps/step-message.ts';
 import { runStepProgram } from '../steps/step-programs.ts';
 import { readAsked } from './read-asked.ts';
@@ -128,7 +129,9 @@ async function openSteps(options: StepOptions, signal: AbortSignal) {
       const { prepareHere } = await import('./step-prepare.ts');
       const plan = await prepareHere(asked, { ...more, ...turn });
       await writeFile(options.plan, JSON.stringify(plan));
-      return { output: null, plan: options.plan };
+      // A rebuild uses no hit.
+      const held = options.rebuild ? [] : await findHeld(plan, tools.registry);
+      return { output: null, plan: options.plan, held };
     };
   }
   const plan = await readJson<Plan>(options.plan);
@@ -137,6 +140,12 @@ async function openSteps(options: StepOptions, signal: AbortSignal) {
     if (planned === undefined) throw new Error(`the plan has no step ${id}`);
     return { output: await runStepProgram(planned, { plan, ...more, ...record, ...turn }) };
   };
+}
+
+async function findHeld(plan: Plan, registry: Registry): Promise<string[]> {
+  const { lookUpHits } = await import('../steps/prepare/look-up-hits.ts');
+  const hits = await lookUpHits(plan, registry);
+  return Object.keys(hits).filter((id) => hits[id] === true);
 }
 
 async function openTools(configuration: LoadedConfiguration, workdir: string, signal: AbortSignal) {

@@ -24,7 +24,11 @@ export interface RunStepsOptions {
   readonly run: (
     step: string,
     turn: StepTurn,
-  ) => Promise<{ readonly output: StepOutput | null; readonly plan?: string }>;
+  ) => Promise<{
+    readonly output: StepOutput | null;
+    readonly plan?: string;
+    readonly held?: readonly string[];
+  }>;
   /** Aborted when the process has to end: a step that throws then has no verdict. */
   readonly signal: AbortSignal;
 }

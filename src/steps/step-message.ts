@@ -6,12 +6,13 @@ import type { StepOutput } from '../plan/plan.ts';
 export type StepMessage =
   | { readonly kind: 'step-started'; readonly step: string }
   | { readonly kind: 'step-progress'; readonly step: string; readonly text: string }
-  /** `plan`: the file that `prepare` wrote. */
+  /** Of `prepare`: the file of the plan that it wrote, and the steps whose result the registry holds. */
   | {
       readonly kind: 'step-finished';
       readonly step: string;
       readonly output: StepOutput | null;
       readonly plan?: string | undefined;
+      readonly held?: readonly string[] | undefined;
     }
   | { readonly kind: 'step-failed'; readonly step: string; readonly failures: readonly Failure[] };
 
@@ -77,6 +78,7 @@ const message = z.discriminatedUnion('kind', [
     step,
     output: output.nullable(),
     plan: z.string().optional(),
+    held: z.array(step).optional(),
   }),
   z.object({ kind: z.literal('step-failed'), step, failures: z.array(failure).min(1) }),
 ]);

@@ -1,29 +1,62 @@
 import { orderReady } from '../../plan/critical-path.ts';
-import type { Step } from '../../plan/plan.ts';
+import type { Step, StepKind } from '../../plan/plan.ts';
 
 /** How far a build is. */
 export interface BuildProgress {
   readonly done: ReadonlySet<string>;
-  /** Groups of which a process runs. */
-  readonly running: ReadonlySet<string>;
+  /** Steps that processes which run were started for. */
+  readonly begun: ReadonlySet<string>;
+  /** Steps whose result the registry held when the plan was made: a hint, for no step takes it for granted. */
+  readonly held: ReadonlySet<string>;
 }
 
+/** Steps that take less time than the start of a process. */
+const quickKinds: ReadonlySet<StepKind> = new Set([
+  'operator-payload',
+  'bundle',
+  'index',
+  'verify',
+]);
+
 /**
- * The steps to start next, in one process: those of the first group on the critical path that can
- * run one after the other now, or none. `report` is not among them: it runs when all else is over.
+ * The steps to start next, in one process, or none. Led by what is first on the critical path: a step that takes no time
+ * takes all others of its kind along that can run one after the other now; another one those of its group. `report` is
+ * not among them: it runs when all else is over.
  */
 export function nextUnit(steps: readonly Step[], progress: BuildProgress): string[] {
+  const { done, begun, held } = progress;
+  const isQuick = ({ id, kind }: Step) => held.has(id) || quickKinds.has(kind);
+  const busy = new Set(
+    steps.filter((step) => begun.has(step.id) && !isQuick(step)).map(({ group }) => group),
+  );
   const byId = new Map(steps.map((step) => [step.id, step]));
-  const first = orderReady(steps, progress.done)
-    .map((id) => byId.get(id))
-    .find((step) => step && step.kind !== 'report' && !progress.running.has(step.group));
+  const first = orderReady(weighed(steps, progress), done)
+    .flatMap((id) => byId.get(id) ?? [])
+    .find((step) => isFree(step, progress) && (isQuick(step) || !busy.has(step.group)));
   if (first === undefined) return [];
+  const joins = isQuick(first)
+    ? isQuick
+    : (step: Step) => step.group === first.group && !isQuick(step);
   const unit = new Set<string>();
   for (const step of steps) {
-    if (step.group !== first.group || step.kind === 'report' || progress.done.has(step.id))
-      continue;
-    // What waits for a step of another group starts later, in a process of its own: no group can block another.
-    if (step.needs.every((need) => progress.done.has(need) || unit.has(need))) unit.add(step.id);
+    if (!isFree(step, progress) || !joins(step)) continue;
+    // What waits for a step of another process starts later, in a process of its own: none can block another.
+    if (step.needs.every((need) => done.has(need) || unit.has(need))) unit.add(step.id);
   }
   return [...unit];
+}
+
+/** Steps of a group run one after the other, so that each stands for all that is left of it; what is held takes no time. */
+function weighed(steps: readonly Step[], { done, held }: BuildProgress): Step[] {
+  const left = new Map<string, number>();
+  for (const { id, group, weight } of steps)
+    if (!done.has(id) && !held.has(id)) left.set(group, (left.get(group) ?? 0) + weight);
+  return steps.map((step) => ({
+    ...step,
+    weight: held.has(step.id) ? 0 : (left.get(step.group) ?? 0),
+  }));
+}
+
+function isFree({ id, kind }: Step, { done, begun }: BuildProgress): boolean {
+  return kind !== 'report' && !done.has(id) && !begun.has(id);
 }

@@ -29,9 +29,10 @@ export async function runAttempt(
   log: AttemptLog,
   options: RunAttemptOptions,
 ): Promise<void> {
-  const plan = await preparePlan(build, log, options);
+  const prepared = await preparePlan(build, log, options);
+  const plan = prepared?.plan;
   if (options.signal.aborted) return;
-  const skipped = plan === undefined ? [] : await runSteps(plan, build, log, options);
+  const skipped = prepared === undefined ? [] : await runSteps(prepared, build, log, options);
   if (options.signal.aborted) return;
   if (plan === undefined) log.tell({ kind: 'planned', steps: [reportAlone], patches: [] });
   const decided = verdict(log, skipped);
@@ -54,21 +55,28 @@ function verdict(log: AttemptLog, skipped: readonly Step[]): Verdict {
   return skipped.length > 0 ? failedWith([neverReady(skipped)]) : { kind: 'succeeded' };
 }
 
+interface Prepared {
+  readonly plan: Plan;
+  /** Steps whose result the registry held then; none where it was another process that prepared. */
+  readonly held: ReadonlySet<string>;
+}
+
 /** The plan: read where `prepare` was done before, else made. Undefined where that failed (or was ended). */
 async function preparePlan(
   build: StoredBuild,
   log: AttemptLog,
   options: RunAttemptOptions,
-): Promise<Plan | undefined> {
+): Promise<Prepared | undefined> {
   const folders = attemptFolders(options.state, build.asked.tag, build.attempt);
   const file = planFile(folders.run);
   const made = log.finished.has('prepare') ? readPlan(file) : undefined;
-  if (made !== undefined || log.failed.has('prepare')) return made;
+  if (made !== undefined) return { plan: made, held: new Set() };
+  if (log.failed.has('prepare')) return undefined;
   // Made and lost (the folder was removed): made again, with the same outcome.
   log.finished.delete('prepare');
   const { lock, product, rebuild, tag } = build.asked;
   const input = { kind: 'lock', lock, product } as const;
-  let plan: Plan | undefined;
+  let prepared: Prepared | undefined;
   await withSlot(options, async () => {
     const unit = {
       tag,
@@ -79,9 +87,10 @@ async function preparePlan(
       folders,
     };
     await runUnit(unit, log, options, (message) => {
-      plan = readPlan(message.plan ?? file);
+      const plan = readPlan(message.plan ?? file);
       if (plan === undefined)
         return [{ kind: 'step-failed', step: 'prepare', failures: [unreadablePlan] }];
+      prepared = { plan, held: new Set(message.held) };
       const planned = {
         kind: 'planned',
         steps: plan.steps.map(describeStep),
@@ -90,17 +99,18 @@ async function preparePlan(
       return [planned, { kind: 'step-finished', step: 'prepare', output: null }];
     });
   });
-  return plan;
+  return prepared;
 }
 
 /** Runs everything but the report; gives the steps that never began. */
 async function runSteps(
-  plan: Plan,
+  prepared: Prepared,
   build: StoredBuild,
   log: AttemptLog,
   options: RunAttemptOptions,
 ): Promise<readonly Step[]> {
-  await runReadySteps(plan, build, log, options);
+  const { plan } = prepared;
+  await runReadySteps(prepared, build, log, options);
   if (options.signal.aborted) return [];
   const skipped = plan.steps.filter(({ id, kind }) => kind !== 'report' && !log.isOver(id));
   if (skipped.length > 0)
@@ -109,25 +119,24 @@ async function runSteps(
 }
 
 async function runReadySteps(
-  plan: Plan,
+  { plan, held }: Prepared,
   build: StoredBuild,
   log: AttemptLog,
   options: RunAttemptOptions,
 ): Promise<void> {
-  const running = new Map<string, Promise<void>>();
-  const groupOf = new Map(plan.steps.map((step) => [step.id, step.group]));
+  const running = new Map<readonly string[], Promise<void>>();
   const begin = (steps: [string, ...string[]], slot: Slot) => {
-    const group = groupOf.get(steps[0]) ?? steps[0];
     const work = runPlanned(build, steps, log, options).finally(() => {
       slot.release();
-      running.delete(group);
+      running.delete(steps);
     });
-    running.set(group, work);
+    running.set(steps, work);
   };
   const next = () => {
     // After a failure what runs may finish, and nothing else begins.
     if (log.failures.length > 0 || options.signal.aborted) return [];
-    return nextUnit(plan.steps, { done: log.finished, running: new Set(running.keys()) });
+    const begun = new Set([...running.keys()].flat());
+    return nextUnit(plan.steps, { done: log.finished, begun, held });
   };
   for (;;) {
     if (next().length === 0) {
