@@ -11,6 +11,7 @@ import { tagFor } from '../plan/tag.ts';
 import type { Product } from '../product/product.ts';
 import type { CheckedRequest } from '../request/check-request.ts';
 import { readRequest } from '../request/read-request.ts';
+import { remembered } from '../resolve/remembered-mirrors.ts';
 import { resolveRequest } from '../resolve/resolve-request.ts';
 import { shareInFlight } from '../resolve/share-in-flight.ts';
 import { shared } from '../resolve/shared-servers.ts';
@@ -37,14 +38,16 @@ export function requestParts({
 }: RequestPartsOptions): Pick<ServiceParts, 'resolve' | 'plan' | 'checks'> {
   const tools = once(async () => {
     const git = await openGit(configuration, environment, { signal });
-    return { ...git, servers: shared(git.servers, Date.now) };
+    const answering = { servers: shared(git.servers, Date.now), mirrors: remembered(git.mirrors) };
+    return { git, answering: { ...git, ...answering } };
   });
   const registry = once(() => createRegistry(configuration, { folder: scratch, signal }));
   // Planning fetches and merges: two at once leave the machine to the builds.
   const planning = pLimit(2);
 
   const resolveOnce = shareInFlight(async (request: CheckedRequest) => {
-    const context = { ...(await tools()), configuration, platform: platformOf(process.arch) };
+    const { answering } = await tools();
+    const context = { ...answering, configuration, platform: platformOf(process.arch) };
     return resolveRequest(request, await product(), context);
   });
 
@@ -69,7 +72,7 @@ export function requestParts({
           const tag = tagFor(request.lock.name, request.lockDigest);
           const made = await prepare(request.lock, request.product, {
             ...{ tag, configuration, workdir, publish: false, registry: reach },
-            mirrors: (await tools()).mirrors,
+            mirrors: (await tools()).git.mirrors,
             builder: await createBuilder(configuration, { state: configuration.state }),
             signal: AbortSignal.any([stop, signal]),
             log: () => {},
