@@ -4,6 +4,7 @@ import pRetry from 'p-retry';
 import { FailureError } from '../builds/failure.ts';
 import { networkVariables, run } from './command.ts';
 import { withFileLock } from './file-lock.ts';
+import { neverOld } from './pack-folder.ts';
 import { authfileFor, isInsecure, type ReachConfiguration } from './reach.ts';
 import { RegistryTrouble, registryUnavailable } from './registry-trouble.ts';
 import { contained, type Privilege } from './sandbox.ts';
@@ -18,6 +19,14 @@ export interface BaseStore {
     reference: string,
     platform: string,
     log: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Copies a folder of a pulled image, as far as it has one, into an empty one; `scratch` is for storage. */
+  copyFolder(
+    reference: string,
+    folder: string,
+    to: string,
+    scratch: string,
     signal: AbortSignal,
   ): Promise<void>;
 }
@@ -71,8 +80,38 @@ export async function openBaseStore(
       };
       return explaining(reference, () => withFileLock(join(folder, 'pull.lock'), work, signal));
     },
+
+    async copyFolder(reference, inner, to, scratch, signal) {
+      const storage = [
+        ...['--root', join(scratch, 'root'), '--runroot', join(scratch, 'run')],
+        ...['--storage-driver', 'overlay', '--storage-opt', `overlay.imagestore=${root}`],
+      ];
+      const command = ['sh', '-c', copyScript, 'sh', checked(reference), inner, to, ...storage];
+      const { program, args, env } = contained(privilege, command, { network: false });
+      const result = await run(program, args, { cwd: scratch, env, signal });
+      if (result.exitCode !== 0)
+        throw new Error(`cannot read ${inner} of ${reference}: ${result.stderr.trim()}`);
+    },
   };
 }
+
+/**
+ * Nothing runs in the image. What is a link is left alone: it would lead to a folder of this machine. Without the folder, anybody may write
+ * into the copy, as into a new cache.
+ */
+const copyScript = `set -eu
+reference=$1 folder=$2 to=$3
+shift 3
+container=$(buildah "$@" from --pull=never "$reference")
+mounted=$(buildah "$@" mount "$container")
+if [ -d "$mounted$folder" ] && [ "$(realpath "$mounted$folder")" = "$(realpath "$mounted")$folder" ]; then
+  cp -a "$mounted$folder/." "$to"
+else
+  chmod 1777 "$to"
+fi
+find "$to" -exec touch --no-dereference --date=@${neverOld} {} +
+buildah "$@" umount "$container" >/dev/null
+`;
 
 async function explaining(reference: string, work: () => Promise<void>): Promise<void> {
   try {

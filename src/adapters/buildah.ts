@@ -2,11 +2,13 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { FailureError } from '../builds/failure.ts';
 import type { Configuration } from '../config/config.ts';
+import { cachedBases, mountCaches } from '../plan/cache-mounts.ts';
 import { pinBases } from '../plan/dockerfile.ts';
-import type { Builder, ContainerBuild } from '../steps/step.ts';
+import type { Builder, ContainerBuild, Registry } from '../steps/step.ts';
 import { type BaseStore, openBaseStore } from './base-store.ts';
 import { explainBuildFailure } from './build-failure.ts';
 import { networkVariables, run } from './command.ts';
+import { type CompileCaches, createCompileCaches, type OpenCache } from './compile-caches.ts';
 import { normalizeModes } from './normalize-modes.ts';
 import { privilege as ownPrivilege, type Privilege, sandboxed } from './sandbox.ts';
 import { makeScratchStorage, type ScratchStorage } from './scratch-storage.ts';
@@ -23,24 +25,40 @@ export interface BuilderOptions {
   readonly state: string;
   /** `chroot` is for pods and for tests: it must give the same bytes. */
   readonly isolation?: 'oci' | 'chroot';
+  /** Where seeds of compile caches are kept; without one, only images of one builder share what they compile. */
+  readonly registry?: Registry;
+}
+
+/** A builder of one process. */
+export interface OpenBuilder extends Builder {
+  /**
+   * Frees what its builds shared. `keepCaches`: all succeeded, and what they compiled may become seeds. No build depends on whether it
+   * does: what cannot be done is told to `log`.
+   */
+  close(options: {
+    readonly keepCaches: boolean;
+    readonly log: (text: string) => void;
+  }): Promise<void>;
 }
 
 /** The {@link Builder} over buildah. Throws FailureError `tool-missing` where there is no buildah. */
 export async function createBuilder(
   configuration: BuilderConfiguration,
-  { state, isolation = 'oci' }: BuilderOptions,
-): Promise<Builder> {
+  { state, isolation = 'oci', registry }: BuilderOptions,
+): Promise<OpenBuilder> {
   const storage = join(state, 'storage');
   await mkdir(storage, { recursive: true, mode: 0o700 });
   const privilege = ownPrivilege();
   const bases = await openBaseStore(join(storage, 'bases'), configuration, privilege);
   const machine: Machine = {
     ...{ storage, privilege, bases, isolation },
+    caches: createCompileCaches({ state, storage, privilege, bases, registry }),
     runtime: configuration.tools.runtime,
   };
   return {
     tools: await readVersion(),
     build: (build, log, signal) => buildImage(machine, build, log, signal),
+    close: ({ keepCaches, log }) => machine.caches.close(keepCaches, log),
   };
 }
 
@@ -49,6 +67,7 @@ interface Machine {
   readonly storage: string;
   readonly privilege: Privilege;
   readonly bases: BaseStore;
+  readonly caches: CompileCaches;
   readonly isolation: 'oci' | 'chroot';
   readonly runtime: string;
 }
@@ -68,8 +87,15 @@ async function buildImage(
     await machine.bases.pull(reference, build.platform, log, signal);
   await normalizeModes(build.context);
 
+  const cached = await openCaches(machine, build, dockerfile, log, signal);
   await using scratch = await makeScratchStorage(machine.storage, machine.privilege);
-  const folders = await makeFolders(scratch, dockerfile, build.network);
+  const folders = await makeFolders(scratch, cached.dockerfile, build.network);
+  const overlays = [];
+  for (const { mount, layers } of cached.caches) {
+    const at = join(folders.home, 'buildah-cache', mount.id);
+    await mkdir(at, { recursive: true });
+    overlays.push({ at, ...layers });
+  }
   await mkdir(build.output, { recursive: true });
   const command = buildahCommand(machine, scratch, folders, build, named);
   const { program, args, env } = sandboxed(machine.privilege, command, {
@@ -80,6 +106,7 @@ async function buildImage(
       ...(isAbsolute(machine.runtime) ? [machine.runtime] : []),
     ],
     writable: [folders.work, build.output],
+    overlays,
   });
   const output = new TailBuffer(64 * 1024);
   const exit = await run(program, args, {
@@ -99,6 +126,25 @@ async function buildImage(
   await rm(build.output, { recursive: true, force: true });
   const text = output.bytes().toString('utf8');
   throw explainBuildFailure({ exitCode: exit.exitCode, output: text, network: build.network });
+}
+
+/** The Dockerfile whose RUNs mount compile caches, and what they mount. */
+async function openCaches(
+  { caches }: Machine,
+  { cache, platform }: ContainerBuild,
+  dockerfile: string,
+  log: (text: string) => void,
+  signal: AbortSignal,
+): Promise<{ readonly dockerfile: string; readonly caches: readonly OpenCache[] }> {
+  if (cache === undefined) return { dockerfile, caches: [] };
+  const opened: [string, readonly OpenCache[]][] = [];
+  for (const base of cachedBases(dockerfile))
+    opened.push([base, await caches.open(cache, base, platform, log, signal)]);
+  const mounts = opened.map(([base, open]) => [base, open.map(({ mount }) => mount)] as const);
+  return {
+    dockerfile: mountCaches(dockerfile, Object.fromEntries(mounts)),
+    caches: opened.flatMap(([, open]) => open),
+  };
 }
 
 const programs = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

@@ -6,19 +6,30 @@ export interface FileLock extends AsyncDisposable {
   release(): Promise<void>;
 }
 
+interface LockOptions {
+  readonly wait: boolean;
+  /** Several may hold it, as long as each wants to share it. Default: one alone. */
+  readonly shared?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Locks a file (making it) among all processes of the machine; waits until it is free, or, with
  * `wait: false`, gives undefined where another holds it.
  */
-export async function lockFile(
-  path: string,
-  options: { readonly wait: boolean; readonly signal?: AbortSignal },
-): Promise<FileLock | undefined> {
+export async function lockFile(path: string, options: LockOptions): Promise<FileLock | undefined> {
   options.signal?.throwIfAborted();
   // `cat` ends when our end of its input closes: also when we are killed.
   const holder = await startProcess(
     'flock',
-    [...(options.wait ? [] : ['--nonblock']), path, 'sh', '-c', 'echo locked; exec cat'],
+    [
+      ...[
+        '--no-fork',
+        ...(options.wait ? [] : ['--nonblock']),
+        ...(options.shared ? ['--shared'] : []),
+      ],
+      ...[path, 'sh', '-c', 'echo locked; exec cat'],
+    ],
     { cwd: dirname(path), stdin: 'pipe' },
   );
   holder.stdin?.on('error', () => {});

@@ -2,7 +2,7 @@
 # that hold nothing, and the folders it is given. Started by sandbox.ts inside new namespaces; what is
 # mounted here ends with them.
 #
-#   sh sandbox.sh MODE ROOT ETC [ro:PATH | rw:PATH]... -- PROGRAM [ARGUMENT]...
+#   sh sandbox.sh MODE ROOT ETC [ro:PATH | rw:PATH | overlay PATH FOLDER OPTIONS]... -- PROGRAM [ARGUMENT]...
 #
 # MODE is "root" or "user" (root of a user namespace); ROOT an empty folder; ETC the folder that becomes /etc.
 # Ends with 99 where the sandbox cannot be made.
@@ -45,6 +45,12 @@ done
 cp -R "$etc/." "$root/etc/"
 
 while [ "$1" != -- ]; do
+  if [ "$1" = overlay ]; then
+    # Its layers are named relative to a folder: no path has to be quoted, and none is too long.
+    (cd "$3" && mount -t overlay -o "$4" overlay "$root$2")
+    shift 4
+    continue
+  fi
   path=${1#r?:}
   if [ -d "$path" ]; then
     mkdir -p "$root$path"

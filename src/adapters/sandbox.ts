@@ -72,6 +72,20 @@ export interface Sandbox {
   /** Folders and files that it sees at the same place. */
   readonly readOnly: readonly string[];
   readonly writable: readonly string[];
+  /** Folders of the sandbox that are stacks of others, which it does not see. */
+  readonly overlays?: readonly Overlay[];
+}
+
+/** Folders on top of each other; what is written goes to `upper`. All paths are relative to `folder`, and plain. */
+export interface Overlay {
+  /** Where the sandbox sees it: absolute, and below a writable folder. */
+  readonly at: string;
+  readonly folder: string;
+  /** The topmost first. */
+  readonly lowers: readonly string[];
+  readonly upper: string;
+  /** Empty, on the file system of `upper`. */
+  readonly work: string;
 }
 
 /** The command, {@link contained}, and in a root folder that shows nothing else of the machine. */
@@ -84,9 +98,18 @@ export function sandboxed(
   const shown = [
     ...sandbox.readOnly.map((path) => `ro:${path}`),
     ...sandbox.writable.map((path) => `rw:${path}`),
+    ...(sandbox.overlays ?? []).flatMap((overlay) => [
+      ...['overlay', overlay.at, overlay.folder, overlayOptions(overlay, mode)],
+    ]),
   ];
   const setup = ['sh', script, mode, sandbox.root, sandbox.etc, ...shown, '--', ...command];
   return contained(privilege, sandbox.network ? setup : withLoopback(setup), sandbox);
+}
+
+function overlayOptions({ lowers, upper, work }: Overlay, mode: 'root' | 'user'): string {
+  const layers = `lowerdir=${lowers.join(':')},upperdir=${upper},workdir=${work}`;
+  // In a user namespace the kernel keeps its marks in attributes that a user may set.
+  return mode === 'root' ? layers : `${layers},userxattr`;
 }
 
 /** Sets up `lo` first: programs in a build may talk to themselves. */

@@ -36,8 +36,8 @@ export async function step(args: readonly string[]): Promise<number> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   try {
-    const run = await openSteps(options, stop.signal);
-    return await runSteps(options.steps, {
+    const { run, builder } = await openSteps(options, stop.signal);
+    const exit = await runSteps(options.steps, {
       outputs: await readJson<StepOutputs>(options.outputs, {}),
       workdir: options.workdir,
       openLog: (id) => openLog(options.logs, id),
@@ -45,6 +45,10 @@ export async function step(args: readonly string[]): Promise<number> {
       run,
       signal: stop.signal,
     });
+    // Steps are over, and told to be: nobody waits for what is left to do.
+    const log = (text: string) => void process.stdout.write(`${text}\n`);
+    await builder.close({ keepCaches: exit === 0, log });
+    return exit;
   } catch (error) {
     // Before the first step began: a file that is missing, a configuration that cannot be read.
     if (!(error instanceof FailureError)) throw error;
@@ -119,7 +123,7 @@ async function openSteps(options: StepOptions, signal: AbortSignal) {
   const record = build && options.logs ? { record: { build, logs: options.logs } } : {};
   if (lock !== undefined && product !== undefined) {
     const asked = { lock, product, tag };
-    return async (id: string, turn: StepTurn) => {
+    const run = async (id: string, turn: StepTurn) => {
       if (id === 'report') {
         // `prepare` failed: there is no plan.
         const { writeRecord } = await import('../steps/report/run-report.ts');
@@ -133,13 +137,15 @@ async function openSteps(options: StepOptions, signal: AbortSignal) {
       const held = options.rebuild ? [] : await findHeld(plan, tools.registry);
       return { output: null, plan: options.plan, held };
     };
+    return { run, builder: tools.builder };
   }
   const plan = await readJson<Plan>(options.plan);
-  return async (id: string, turn: StepTurn) => {
+  const run = async (id: string, turn: StepTurn) => {
     const planned = plan.steps.find((candidate) => candidate.id === id);
     if (planned === undefined) throw new Error(`the plan has no step ${id}`);
     return { output: await runStepProgram(planned, { plan, ...more, ...record, ...turn }) };
   };
+  return { run, builder: tools.builder };
 }
 
 async function findHeld(plan: Plan, registry: Registry): Promise<string[]> {
@@ -149,10 +155,8 @@ async function findHeld(plan: Plan, registry: Registry): Promise<string[]> {
 }
 
 async function openTools(configuration: LoadedConfiguration, workdir: string, signal: AbortSignal) {
-  const [registry, builder] = await Promise.all([
-    createRegistry(configuration, { folder: workdir, signal }),
-    createBuilder(configuration, { state: configuration.state }),
-  ]);
+  const registry = await createRegistry(configuration, { folder: workdir, signal });
+  const builder = await createBuilder(configuration, { state: configuration.state, registry });
   return { registry, builder, confined: createConfined() };
 }
 

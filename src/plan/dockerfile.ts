@@ -150,7 +150,8 @@ function expand(text: string, values: Readonly<Record<string, string>>): string 
   );
 }
 
-interface Instruction {
+/** One instruction of a Dockerfile. */
+export interface Instruction {
   readonly keyword: string;
   readonly rest: string;
   /** First and last line, counted from 0. */
@@ -159,7 +160,7 @@ interface Instruction {
 }
 
 /** The instructions of a Dockerfile, continued lines joined and comments left out. */
-function instructions(dockerfile: string): Instruction[] {
+export function instructions(dockerfile: string): Instruction[] {
   const result: Instruction[] = [];
   const lines = dockerfile.split('\n');
   for (let first = 0; first < lines.length; first++) {
@@ -193,7 +194,8 @@ function withoutContinuation(line: string): string {
   return line.replace(/\\\s*$/, '').replace(/\r$/, '');
 }
 
-function words(text: string): string[] {
+/** The words of an instruction, flags included. */
+export function words(text: string): string[] {
   return text
     .trim()
     .split(/\s+/)

@@ -187,6 +187,14 @@ const csvPlace = z.strictObject({
   related: z.array(z.string()).default([]).describe('Further names in relatedImages.'),
 });
 
+const cacheFolder = z
+  .string()
+  .max(200)
+  .regex(
+    /^(?!\/(proc|sys|dev)(\/|$))(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._-]+)+$/,
+    'must be an absolute path of plain names, outside /proc, /sys and /dev',
+  );
+
 const image = z.strictObject({
   context: innerPath.describe('Folder of the productization repository that holds the Dockerfile.'),
   dockerfile: innerPath.default('Dockerfile').describe('Below the context folder.'),
@@ -226,6 +234,12 @@ export const Product = z.strictObject({
   images: z
     .record(imageName, image)
     .describe('Every image that is built, by its name in the remote.'),
+  cache: z
+    .array(cacheFolder)
+    .default([])
+    .describe(
+      'Folders in build containers where compilers keep what they made, such as GOCACHE of the Go image: images of one component share them, and later builds begin with them.',
+    ),
   external: z
     .array(z.string())
     .default([])

@@ -162,6 +162,7 @@ export async function readBlob(folder: string, blob: Descriptor, limit: number):
   return bytes;
 }
 
-function blobFile(folder: string, digest: Digest): string {
+/** Where a layout folder has a blob. */
+export function blobFile(folder: string, digest: Digest): string {
   return join(folder, 'blobs', ...digest.split(':'));
 }

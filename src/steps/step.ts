@@ -1,5 +1,6 @@
 import type { Build } from '../builds/build.ts';
 import type { Configuration } from '../config/config.ts';
+import type { CompileCache } from '../plan/compile-cache.ts';
 import type { Digest, Key } from '../plan/names.ts';
 import type { Plan, StepKind, StepOf, StepOutput, StepOutputs } from '../plan/plan.ts';
 
@@ -40,6 +41,8 @@ export interface ContainerBuild {
   readonly args: Readonly<Record<string, string>>;
   readonly platform: string;
   readonly network: boolean;
+  /** Folders that its RUNs share with those of other builds; default: none. They change no byte of the image. */
+  readonly cache?: CompileCache | undefined;
   /** OCI layout folder to make; the image is its only one. */
   readonly output: string;
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FailureError } from '../../builds/failure.ts';
+import { compileCacheOf } from '../../plan/compile-cache.ts';
 import { type FileTree, readText } from '../../plan/file-tree.ts';
 import type { Digest } from '../../plan/names.ts';
 import type { StepOf } from '../../plan/plan.ts';
@@ -48,8 +49,9 @@ async function buildImage(
   await writeTree(tree, join(folder, 'context'));
   progress('building');
   const { bases, args, platform, network } = step;
+  const cache = compileCacheOf(step, context.plan);
   await builder.build(
-    { context: join(folder, 'context'), dockerfile, bases, args, platform, network, output },
+    { context: join(folder, 'context'), dockerfile, bases, args, platform, network, cache, output },
     log,
     signal,
   );
