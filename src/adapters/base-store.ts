@@ -1,12 +1,13 @@
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pRetry from 'p-retry';
 import { FailureError } from '../builds/failure.ts';
 import { networkVariables, run } from './command.ts';
 import { withFileLock } from './file-lock.ts';
 import { neverOld } from './pack-folder.ts';
-import { authfileFor, isInsecure, type ReachConfiguration } from './reach.ts';
-import { RegistryTrouble, registryUnavailable } from './registry-trouble.ts';
+import type { Persist } from './persist.ts';
+import { authfileFor, hostOf, isInsecure, type ReachConfiguration } from './reach.ts';
+import { runRegistryCommand } from './registry-command.ts';
+import { passingTrouble, RegistryTrouble, registryFailure } from './registry-trouble.ts';
 import { contained, type Privilege } from './sandbox.ts';
 import { checked, writeRegistriesConf } from './skopeo.ts';
 
@@ -36,6 +37,7 @@ export async function openBaseStore(
   folder: string,
   configuration: ReachConfiguration,
   privilege: Privilege,
+  persist: Persist,
 ): Promise<BaseStore> {
   const [root, runroot, pulled] = ['root', 'run', 'pulled'].map((name) => join(folder, name)) as [
     string,
@@ -52,15 +54,15 @@ export async function openBaseStore(
       ...optional('--authfile', authfileFor(reference, configuration)),
     ];
     const storage = ['--root', root, '--runroot', runroot, '--storage-driver', 'overlay'];
-    const command = ['buildah', ...storage, ...mirrors, 'pull', ...how, `docker://${reference}`];
+    const pull = ['pull', ...how, `docker://${reference}`];
+    const command = ['buildah', '--log-level', 'debug', ...storage, ...mirrors, ...pull];
     const { program, args, env } = contained(privilege, command, { network: true });
-    const result = await run(program, args, {
+    await runRegistryCommand(program, args, {
       ...{ cwd: folder, signal },
       // The user's own login lies there; without a session there is no such folder, and buildah wants one.
       env: { ...env, XDG_RUNTIME_DIR: process.env['XDG_RUNTIME_DIR'] ?? runroot },
       inherit: [...networkVariables, 'REGISTRY_AUTH_FILE'],
     });
-    if (result.exitCode !== 0) throw RegistryTrouble.fromMessages(result.stderr);
   };
 
   return {
@@ -71,11 +73,9 @@ export async function openBaseStore(
       const work = async () => {
         if (await exists(marker)) return;
         log(`pulling base image ${reference}\n`);
-        await pRetry(() => pullOnce(reference, platform, signal), {
-          ...{ retries: 3, factor: 2, minTimeout: 500, signal },
-          shouldRetry: ({ error }) =>
-            error instanceof RegistryTrouble && error.trouble === 'passing',
-        });
+        await persist(`registry ${hostOf(reference)}`, passingTrouble, () =>
+          pullOnce(reference, platform, signal),
+        );
         await writeFile(marker, '');
       };
       return explaining(reference, () => withFileLock(join(folder, 'pull.lock'), work, signal));
@@ -118,7 +118,7 @@ async function explaining(reference: string, work: () => Promise<void>): Promise
     await work();
   } catch (error) {
     if (!(error instanceof RegistryTrouble)) throw error;
-    if (error.trouble !== 'not-found') throw registryUnavailable(reference, error);
+    if (error.trouble !== 'not-found') throw registryFailure(reference, error);
     throw new FailureError({
       reason: 'base-image-not-found',
       detail: `The base image ${reference} does not exist.`,

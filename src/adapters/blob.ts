@@ -16,9 +16,9 @@ export interface BlobPlace {
   readonly insecure: boolean;
   readonly authfile: string | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Milliseconds without a byte after which the registry counts as gone. */
+  readonly idle: number;
 }
-
-const untrusting = new Agent({ connect: { rejectUnauthorized: false } });
 
 /**
  * Gets one blob by HTTP, at most `limit` bytes, and checks its digest: skopeo has no command for it.
@@ -34,14 +34,14 @@ export async function fetchBlob(place: BlobPlace, limit: number): Promise<Buffer
     const response = await getAuthorized(url, path, host, place);
     if (!response.ok) {
       await response.body?.cancel();
-      throw RegistryTrouble.fromStatus(response.status, url);
+      throw RegistryTrouble.fromStatus(response.status, url, response.headers.get('retry-after'));
     }
     return readAtMost(response, limit, url);
   });
   const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   if (digest !== place.digest)
     throw new RegistryTrouble(
-      'other',
+      'garbled',
       `${place.repository}: blob ${place.digest} has digest ${digest}`,
     );
   return bytes;
@@ -56,14 +56,20 @@ async function overScheme<Value>(
     return await get('http');
   } catch (error) {
     if (error instanceof RegistryTrouble || place.signal?.aborted) throw error;
-    if (place.insecure) {
+    const cause = error instanceof Error ? (error.cause ?? error) : error;
+    if (place.insecure && !silent.has((cause as NodeJS.ErrnoException).code ?? '')) {
       const secure = await get('https').catch(() => undefined);
       if (secure !== undefined) return secure;
     }
-    const cause = error instanceof Error ? (error.cause ?? error) : error;
     throw new RegistryTrouble('passing', `${hostOf(place.repository)}: ${String(cause)}`);
   }
 }
+
+/** What no other scheme would mend: nothing listens, or nothing is said. */
+const silent = new Set([
+  ...['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT'],
+  ...['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'],
+]);
 
 async function getAuthorized(
   url: string,
@@ -84,9 +90,24 @@ async function getAuthorized(
 function get(url: string, headers: Record<string, string>, place: BlobPlace): Promise<Response> {
   return fetch(url, {
     headers,
-    ...(place.insecure ? { dispatcher: untrusting } : {}),
+    dispatcher: agentFor(place),
     ...(place.signal ? { signal: place.signal } : {}),
   });
+}
+
+const agents = new Map<string, Agent>();
+
+/** Connections are kept by the agent, and it is the one that knows of time limits. */
+function agentFor({ insecure, idle }: BlobPlace): Agent {
+  const name = `${insecure} ${idle}`;
+  const known = agents.get(name);
+  if (known !== undefined) return known;
+  const agent = new Agent({
+    ...{ headersTimeout: idle, bodyTimeout: idle },
+    connect: { timeout: Math.min(idle, 10_000), rejectUnauthorized: !insecure },
+  });
+  agents.set(name, agent);
+  return agent;
 }
 
 interface Challenge {
@@ -115,7 +136,13 @@ async function fetchToken(
   if (parameters['service'] !== undefined) url.searchParams.set('service', parameters['service']);
   url.searchParams.set('scope', `repository:${path}:pull`);
   const response = await get(url.href, basic === undefined ? {} : { authorization: basic }, place);
-  if (!response.ok) return undefined;
+  if (!response.ok) {
+    await response.body?.cancel();
+    const after = response.headers.get('retry-after');
+    const trouble = RegistryTrouble.fromStatus(response.status, realm, after);
+    if (trouble.trouble === 'passing') throw trouble;
+    return undefined;
+  }
   const answer = (await response.json()) as { token?: string; access_token?: string };
   const token = answer.token ?? answer.access_token;
   return token === undefined ? undefined : `Bearer ${token}`;

@@ -10,6 +10,7 @@ import { explainBuildFailure } from './build-failure.ts';
 import { networkVariables, run } from './command.ts';
 import { type CompileCaches, createCompileCaches, type OpenCache } from './compile-caches.ts';
 import { normalizeModes } from './normalize-modes.ts';
+import { briefPatience, createPersist, type Persist } from './persist.ts';
 import { privilege as ownPrivilege, type Privilege, sandboxed } from './sandbox.ts';
 import { makeScratchStorage, type ScratchStorage } from './scratch-storage.ts';
 import { stripOverlayMarks } from './strip-overlay-marks.ts';
@@ -27,6 +28,8 @@ export interface BuilderOptions {
   readonly isolation?: 'oci' | 'chroot';
   /** Where seeds of compile caches are kept; without one, only images of one builder share what they compile. */
   readonly registry?: Registry;
+  /** How trouble with registries of base images is waited out; default: briefly. */
+  readonly persist?: Persist;
 }
 
 /** A builder of one process. */
@@ -44,12 +47,12 @@ export interface OpenBuilder extends Builder {
 /** The {@link Builder} over buildah. Throws FailureError `tool-missing` where there is no buildah. */
 export async function createBuilder(
   configuration: BuilderConfiguration,
-  { state, isolation = 'oci', registry }: BuilderOptions,
+  { state, isolation = 'oci', persist = createPersist(briefPatience), registry }: BuilderOptions,
 ): Promise<OpenBuilder> {
   const storage = join(state, 'storage');
   await mkdir(storage, { recursive: true, mode: 0o700 });
   const privilege = ownPrivilege();
-  const bases = await openBaseStore(join(storage, 'bases'), configuration, privilege);
+  const bases = await openBaseStore(join(storage, 'bases'), configuration, privilege, persist);
   const machine: Machine = {
     ...{ storage, privilege, bases, isolation },
     caches: createCompileCaches({ state, storage, privilege, bases, registry }),

@@ -95,6 +95,18 @@ test('ends the whole group after the timeout, also children that ignore SIGTERM'
   expect(await isRunning(Number(result.stdout.toString()))).toBe(false);
 });
 
+test('ends what neither moves a byte nor computes, and nothing else', async () => {
+  const idle = 400;
+  const silent = await run('sh', ['-c', 'sleep 60'], { cwd, idle });
+  expect(silent).toMatchObject({ timedOut: true });
+  const trickle = 'for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.1; done';
+  expect(await run('sh', ['-c', trickle], { cwd, idle })).toMatchObject({
+    ...{ timedOut: false, exitCode: 0 },
+  });
+  const computing = 'i=0; while [ $i -lt 1500000 ]; do i=$((i + 1)); done';
+  expect(await run('sh', ['-c', computing], { cwd, idle })).toMatchObject({ timedOut: false });
+});
+
 test('abort ends the group and throws the reason', async () => {
   const abort = new AbortController();
   let pid = 0;

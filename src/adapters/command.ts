@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FailureError } from '../builds/failure.ts';
+import { watchIdle } from './idle.ts';
 import { TailBuffer } from './tail-buffer.ts';
 
 interface ProcessOptions {
@@ -21,12 +22,14 @@ export interface CommandOptions extends ProcessOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds after which the process group is ended, and `timedOut` is true. Default: none. */
   readonly timeout?: number;
+  /** The same, after so many milliseconds in which it moved no byte and did not compute. Default: none. */
+  readonly idle?: number;
   /** Milliseconds between SIGTERM and SIGKILL when it is ended; default: 2000. */
   readonly grace?: number;
   /** Bytes kept of stdout (64 MiB unless told), and at most 1 MiB of stderr; of more, the end is kept. */
   readonly maxOutput?: number;
   /** Both streams as text, in pieces as they come, for logs. */
-  readonly onOutput?: (text: string) => void;
+  readonly onOutput?: (text: string, stream: 'stdout' | 'stderr') => void;
 }
 
 /** How a process ended: `exitCode` is 128 + the signal's number where a signal ended it. */
@@ -38,7 +41,7 @@ export interface Exit {
 export interface CommandResult extends Exit {
   readonly stdout: Buffer;
   readonly stderr: string;
-  /** True: it was ended because of `timeout`. */
+  /** True: it was ended because of `timeout` or `idle`. */
   readonly timedOut: boolean;
   /** True: stdout was longer than `maxOutput`, and its beginning is lost. */
   readonly truncated: boolean;
@@ -58,24 +61,24 @@ export async function run(
   const stdout = new TailBuffer(maxOutput);
   const stderr = new TailBuffer(Math.min(maxOutput, 2 ** 20));
   const child = await startProcess(program, args, { ...options, stdin: 'pipe' });
-  collect(child.stdout, stdout, options.onOutput);
-  collect(child.stderr, stderr, options.onOutput);
+  collect(child.stdout, stdout, (text) => options.onOutput?.(text, 'stdout'));
+  collect(child.stderr, stderr, (text) => options.onOutput?.(text, 'stderr'));
   // A program need not read what it is given: EPIPE is no failure, its exit code tells.
   child.stdin?.on('error', () => {}).end(options.input ?? '');
 
   let timedOut = false;
   const end = () => void child.kill(options.grace);
-  const timer = setTimeout(
-    () => {
-      timedOut = true;
-      end();
-    },
-    options.timeout ?? 2 ** 31 - 1,
-  );
+  const expire = () => {
+    timedOut = true;
+    end();
+  };
+  const timer = setTimeout(expire, options.timeout ?? 2 ** 31 - 1);
+  const unwatch = options.idle && watchIdle(child.pid, options.idle, expire);
   options.signal?.addEventListener('abort', end, { once: true });
   if (options.signal?.aborted) end();
   const exit = await child.exited;
   clearTimeout(timer);
+  if (unwatch) unwatch();
   options.signal?.removeEventListener('abort', end);
   options.signal?.throwIfAborted();
   return {
@@ -165,15 +168,11 @@ function environment(options: ProcessOptions): Record<string, string> {
   return Object.assign(result, options.env);
 }
 
-function collect(
-  stream: Readable | null,
-  into: TailBuffer,
-  onOutput: CommandOptions['onOutput'],
-): void {
+function collect(stream: Readable | null, into: TailBuffer, onText: (text: string) => void): void {
   const decoder = new TextDecoder();
   stream?.on('data', (piece: Buffer) => {
     into.push(piece);
-    onOutput?.(decoder.decode(piece, { stream: true }));
+    onText(decoder.decode(piece, { stream: true }));
   });
   stream?.on('error', () => {});
 }

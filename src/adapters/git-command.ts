@@ -1,9 +1,13 @@
 import { tmpdir } from 'node:os';
 import { FailureError } from '../builds/failure.ts';
 import { type CommandResult, run } from './command.ts';
+import { GitError, passingGitTrouble } from './git-failure.ts';
 import { type GitSetting, type GitSettings, gitEnvironment, gitVariables } from './git-settings.ts';
+import { briefPatience, createPersist, type Persist } from './persist.ts';
 
 interface GitOptions {
+  /** URL of the server that is asked; without it, none is. */
+  readonly server?: string;
   /** The repository; without it, git is in none. */
   readonly repository?: string;
   readonly config?: readonly GitSetting[];
@@ -19,23 +23,25 @@ interface GitOptions {
 /** Runs git without anything of the user's configuration; an unexpected exit code is thrown as a {@link GitError}. */
 export type Git = (args: readonly string[], options?: GitOptions) => Promise<CommandResult>;
 
-/** Git said no: what it was asked for and what it said. Callers that know why turn it into a failure. */
-export class GitError extends Error {
-  readonly stderr: string;
-
-  constructor(args: readonly string[], exitCode: number, stderr: string) {
-    super(`git ${args[0]} ended with ${exitCode}: ${stderr.trim().slice(-2000)}`);
-    this.name = 'GitError';
-    this.stderr = stderr;
-  }
+/** How git is run. */
+export interface GitConditions {
+  readonly signal?: AbortSignal;
+  /** How trouble with servers is waited out; default: briefly. */
+  readonly persist?: Persist;
+  /** Milliseconds in which a server may be silent; default: half a minute. */
+  readonly idle?: number;
 }
 
-/** Makes the one function that starts git. */
-export function createGit(settings: GitSettings, signal?: AbortSignal): Git {
-  return async (args, options = {}) => {
-    const { repository, config = [], env, expected = [0], ...rest } = options;
+/** Makes the one function that starts git: what asks a server is asked again where its trouble may pass. */
+export function createGit(settings: GitSettings, conditions: GitConditions = {}): Git {
+  const { signal, idle = 30_000, persist = createPersist(briefPatience, conditions) } = conditions;
+  const runGit = async (
+    args: readonly string[],
+    { repository, config = [], env, expected = [0], server, ...rest }: GitOptions,
+  ): Promise<CommandResult> => {
     const result = await run('git', args, {
       timeout: 300_000,
+      ...(server !== undefined && { idle }),
       ...rest,
       cwd: repository ?? tmpdir(),
       inherit: gitVariables,
@@ -46,12 +52,32 @@ export function createGit(settings: GitSettings, signal?: AbortSignal): Git {
       },
       ...(signal === undefined ? {} : { signal }),
     });
-    if (result.timedOut) throw new GitError(args, result.exitCode, 'fatal: git timed out');
+    const authorized = server !== undefined && hasCredential(settings, server);
+    if (result.timedOut)
+      throw new GitError(args, result.exitCode, 'fatal: it sends nothing any more');
     if (result.truncated) throw tooLarge(args);
     if (!expected.includes(result.exitCode))
-      throw new GitError(args, result.exitCode, result.stderr);
+      throw new GitError(args, result.exitCode, result.stderr, authorized);
     return result;
   };
+  return (args, options = {}) =>
+    options.server === undefined
+      ? runGit(args, options)
+      : persist(`git server ${hostOf(options.server)}`, passingGitTrouble, () =>
+          runGit(args, options),
+        );
+}
+
+function hasCredential({ credentials, urls }: GitSettings, url: string): boolean {
+  const [prefix] = Object.keys(urls)
+    .filter((candidate) => url.startsWith(candidate))
+    .sort((a, b) => b.length - a.length);
+  const reached = prefix === undefined ? url : `${urls[prefix]}${url.slice(prefix.length)}`;
+  return hostOf(reached) in credentials;
+}
+
+function hostOf(url: string): string {
+  return URL.parse(url)?.host || url;
 }
 
 /** What a git command printed, without the closing newline. */

@@ -54,6 +54,7 @@ async function fetchWhole(store: GitStore, commit: CommitSha, whole: string): Pr
   await askServer(url, () =>
     store.git(['fetch', ...options, '--end-of-options', url, `+${commit}:${ref}`], {
       repository: whole,
+      server: url,
       timeout: 900_000,
     }),
   );

@@ -1,24 +1,35 @@
-import pRetry from 'p-retry';
 import { type Failure, FailureError } from '../builds/failure.ts';
-import { GitError } from './git-command.ts';
+import type { Passing } from './persist.ts';
 
-/**
- * Runs git against a server: asks again where the server may only be out of breath, and throws
- * FailureError where it says no or does not answer.
- */
+/** Git said no: what it was asked for and what it said. Callers that know why turn it into a failure. */
+export class GitError extends Error {
+  readonly stderr: string;
+  /** Whether the server was shown a credential of ours. */
+  readonly authorized: boolean;
+
+  constructor(args: readonly string[], exitCode: number, stderr: string, authorized = false) {
+    super(`git ${args[0]} ended with ${exitCode}: ${stderr.trim().slice(-2000)}`);
+    this.name = 'GitError';
+    this.stderr = stderr;
+    this.authorized = authorized;
+  }
+}
+
+/** Asks a server by git, and throws FailureError where it says no or does not answer. */
 export async function askServer<Value>(url: string, ask: () => Promise<Value>): Promise<Value> {
   try {
-    return await pRetry(ask, {
-      retries: 2,
-      minTimeout: 300,
-      factor: 4,
-      shouldRetry: ({ error }) =>
-        error instanceof GitError && kindOf(error.stderr) === 'unreachable',
-    });
+    return await ask();
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
-    throw new FailureError(serverFailure(url, error.stderr));
+    throw new FailureError(serverFailure(url, error.stderr, error.authorized));
   }
+}
+
+/** What of git's complaints about a server may be over in a moment. */
+export function passingGitTrouble(error: unknown): Passing | undefined {
+  if (!(error instanceof GitError) || kindOf(error.stderr) !== 'unreachable') return undefined;
+  if (error.stderr.trim() !== '' && !passing.test(error.stderr)) return undefined;
+  return { why: lastLine(error.stderr) };
 }
 
 /** Whether git said that the server does not have an object that was asked for by its name. */
@@ -27,8 +38,9 @@ export function meansNoObject(error: unknown): boolean {
 }
 
 /** What a server's refusal means, told with the remedy. */
-export function serverFailure(url: string, stderr: string): Failure {
+export function serverFailure(url: string, stderr: string, authorized = false): Failure {
   const kind = kindOf(stderr);
+  if (authorized && refused.test(stderr)) return refusedCredential(url);
   switch (kind) {
     case 'no-repository':
       return {
@@ -48,6 +60,18 @@ export function serverFailure(url: string, stderr: string): Failure {
         detail: `${url}: git may not use this protocol.`,
         hint: 'Use an https URL.',
       };
+    case 'untrusted':
+      return {
+        reason: 'git-unavailable',
+        detail: `${url}: the certificate of the git server is not trusted here: ${lastLine(stderr)}.`,
+        hint: 'Name a file with its certificate authority as `git.ca` in the configuration.',
+      };
+    case 'machine':
+      return {
+        reason: 'step-crashed',
+        detail: `${url}: what the git server sent cannot be kept: ${lastLine(stderr)}.`,
+        hint: 'Make space on the disk that holds the state folder, and check that it may be written to; then ask again.',
+      };
     case 'unreachable':
       return {
         reason: 'git-unavailable',
@@ -57,7 +81,31 @@ export function serverFailure(url: string, stderr: string): Failure {
   }
 }
 
-type Kind = 'no-repository' | 'no-object' | 'not-allowed' | 'unreachable';
+/** A server that was shown a credential knows it no longer, or never did. */
+const refused = /could not read (Username|Password)|authentication failed|error: 40[13]/i;
+
+function refusedCredential(url: string): Failure {
+  return {
+    reason: 'git-denied',
+    detail: `${url}: the git server refuses the credential that is configured for it.`,
+    hint: `It may have expired: renew the one of ${URL.parse(url)?.host ?? url} (git.credentials in the configuration). It must allow to read this repository.`,
+  };
+}
+
+/** Of the network, of servers that are overloaded, and of packs that were cut or damaged on their way. */
+const passing = new RegExp(
+  [
+    'could not resolve|failed to connect|connect to|connection (refused|reset|closed|timed out)|connection was',
+    'timed out|timeout|broken pipe|network is unreachable|no route to host|empty reply|gnutls|ssl_|tls',
+    'error: (408|429|5\\d\\d)|rpc failed|curl \\d|http/2|transfer closed|sends nothing any more',
+    'early eof|unexpected disconnect|hung up|unexpected end|protocol error|bad line length|expected flush|bad band',
+    'index-pack|inflate|unpack-objects|bad pack|pack (has|is|signature)|packfile|expected .* (but )?got|unexpected',
+    'invalid server response|unable to (rewind|parse)|not valid: is this a git repository',
+  ].join('|'),
+  'i',
+);
+
+type Kind = 'no-repository' | 'no-object' | 'not-allowed' | 'untrusted' | 'machine' | 'unreachable';
 
 function kindOf(stderr: string): Kind {
   return kinds.find(([pattern]) => pattern.test(stderr))?.[1] ?? 'unreachable';
@@ -69,6 +117,11 @@ function kindOf(stderr: string): Kind {
  */
 const kinds: readonly (readonly [RegExp, Kind])[] = [
   [/transport '[^']*' not allowed/, 'not-allowed'],
+  [/certificate (problem|verification)|unable to get local issuer/i, 'untrusted'],
+  [
+    /^(?!remote:).*(no space left on device|disk quota exceeded|read-only file system)/im,
+    'machine',
+  ],
   [/not our ref|couldn't find remote ref|unadvertised object|bad object/i, 'no-object'],
   [
     /repository '[^']*' not found|repository not found|does not appear to be a git repository|could not read (Username|Password)|authentication failed|terminal prompts disabled|error: 403|error: 404/i,

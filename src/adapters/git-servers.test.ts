@@ -8,6 +8,7 @@ import { createGit } from './git-command.ts';
 import { serverFailure } from './git-failure.ts';
 import { createGitServers, parseAdvertisement } from './git-servers.ts';
 import { gitEnvironment } from './git-settings.ts';
+import { createPersist } from './persist.ts';
 
 test('annotated tags are peeled, and the default branch is read', () => {
   const [tag, commit] = ['1'.repeat(40), '2'.repeat(40)];
@@ -50,8 +51,10 @@ async function refusing(status: number) {
   return { requests, host: `127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
+const persist = createPersist({ total: 1000, first: 10, longest: 400 });
+
 async function failureOf(host: string, credentials = {}) {
-  const servers = createGitServers(createGit({ urls: {}, credentials }));
+  const servers = createGitServers(createGit({ urls: {}, credentials }, { persist }));
   const error = await servers
     .advertisement(`http://${host}/a/b`)
     .catch((thrown: unknown) => thrown);
@@ -60,14 +63,23 @@ async function failureOf(host: string, credentials = {}) {
 }
 
 test.for([
-  [401, 'ref-not-found', 1],
-  [403, 'ref-not-found', 1],
-  [404, 'ref-not-found', 1],
-  [503, 'git-unavailable', 3],
-] as const)('HTTP %s is %s, after %s requests', async ([status, reason, count]) => {
+  [401, 'ref-not-found'],
+  [403, 'ref-not-found'],
+  [404, 'ref-not-found'],
+] as const)('HTTP %s is %s, and asked once', async ([status, reason]) => {
   const { requests, host } = await refusing(status);
   expect((await failureOf(host)).reason).toBe(reason);
-  expect(requests).toHaveLength(count);
+  expect(requests).toHaveLength(1);
+});
+
+test.for([401, 403])('HTTP %s to a credential of ours is the fault of that', async (status) => {
+  const { requests, host } = await refusing(status);
+  const credentials = { [host]: { username: 'me', password: 'hunter2' } };
+  expect(await failureOf(host, credentials)).toMatchObject({
+    reason: 'git-denied',
+    hint: expect.stringContaining(host),
+  });
+  expect(requests).toHaveLength(1);
 });
 
 test('a credential goes to its host alone, and never into a failure', async () => {

@@ -13,7 +13,7 @@ export function createGitServers(git: Git): GitServers {
       // No pattern: git would match it by suffix, and asks the server for everything all the same.
       const args = ['ls-remote', '--symref', '--end-of-options', url];
       const answer = await askServer(url, () =>
-        git(args, { timeout: 60_000, maxOutput: 256 * 2 ** 20 }),
+        git(args, { server: url, timeout: 60_000, maxOutput: 256 * 2 ** 20 }),
       );
       return parseAdvertisement(answer.stdout.toString('utf8'));
     },
@@ -59,7 +59,11 @@ async function findCommit(git: Git, url: string, sha: string): Promise<CommitSha
 async function fetchOne(git: Git, repository: string, url: string, sha: string): Promise<boolean> {
   const fetch = ['fetch', '--quiet', '--depth=1', '--no-tags', '--filter=tree:0'];
   try {
-    await git([...fetch, '--end-of-options', url, sha], { repository, timeout: 60_000 });
+    await git([...fetch, '--end-of-options', url, sha], {
+      server: url,
+      repository,
+      timeout: 60_000,
+    });
     return true;
   } catch (error) {
     if (meansNoObject(error)) return false;

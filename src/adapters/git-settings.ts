@@ -56,8 +56,8 @@ const fixed: readonly GitSetting[] = [
   ['fetch.recurseSubmodules', 'false'],
   ['fetch.writeCommitGraph', 'false'],
   ['transfer.fsckObjects', 'false'],
-  // A server that sends nothing for half a minute is gone.
-  ['http.lowSpeedLimit', '100'],
+  // A server that sends less for half a minute is gone; while it packs, it sends five bytes every five seconds.
+  ['http.lowSpeedLimit', '1'],
   ['http.lowSpeedTime', '30'],
   ['core.attributesFile', '/dev/null'],
   ['core.autocrlf', 'false'],

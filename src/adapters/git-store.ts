@@ -165,6 +165,7 @@ export class GitStore {
     await askServer(url, () =>
       this.run(['fetch', ...fixed, ...options, '--end-of-options', name], {
         config: [...remote, ...config],
+        server: url,
         input: `${refspecs.join('\n')}\n`,
         timeout: 900_000,
       }),

@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import { type LoadedConfiguration, readSecret } from '../config/load-config.ts';
 import type { Forges } from '../resolve/forge.ts';
 import type { GitServers, Mirrors } from '../resolve/git-interface.ts';
-import { createGit } from './git-command.ts';
+import { createGit, type GitConditions } from './git-command.ts';
 import { createMirrors } from './git-mirrors.ts';
 import { createGitServers } from './git-servers.ts';
 import type { GitSettings } from './git-settings.ts';
 import { createGitHubForge } from './github-forge.ts';
+import { briefPatience, createPersist } from './persist.ts';
 
 /** Everything that Tributary does with git, and the forges that are configured. */
 export interface GitTools {
@@ -19,7 +20,7 @@ export interface GitTools {
 export async function openGit(
   configuration: Pick<LoadedConfiguration, 'git' | 'urls' | 'forges' | 'state'>,
   environment: Readonly<Record<string, string | undefined>>,
-  options: { readonly signal?: AbortSignal; readonly protocols?: readonly string[] } = {},
+  options: GitConditions & { readonly protocols?: readonly string[] } = {},
 ): Promise<GitTools> {
   const settings: GitSettings = {
     urls: configuration.urls,
@@ -27,10 +28,17 @@ export async function openGit(
     ...(configuration.git.ca === undefined ? {} : { ca: configuration.git.ca }),
     ...(options.protocols === undefined ? {} : { protocols: options.protocols }),
   };
-  const git = createGit(settings, options.signal);
+  const git = createGit(settings, options);
   const forges = Object.entries(configuration.forges).map(
     ([host, { api, token }]) =>
-      [host, createGitHubForge(api, () => readSecret(token, environment))] as const,
+      [
+        host,
+        createGitHubForge(
+          api,
+          () => readSecret(token, environment),
+          options.persist ?? createPersist(briefPatience, options),
+        ),
+      ] as const,
   );
   return {
     servers: createGitServers(git),

@@ -1,8 +1,8 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import pRetry, { AbortError } from 'p-retry';
 import type { Build } from '../builds/build.ts';
 import type { Configuration } from '../config/config.ts';
 import { readSecret } from '../config/load-config.ts';
+import { createPersist, type Passing } from './persist.ts';
 
 /** When a target is told. */
 type Moment = 'started' | 'finished';
@@ -15,7 +15,7 @@ export interface NotifyOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** A line for the log of the service. */
   readonly report: (text: string) => void;
-  /** Milliseconds before the first of five retries; each waits three times as long. Default: 1000. */
+  /** Milliseconds before the first of five retries; each waits twice as long. Default: 4000. */
   readonly retryDelay?: number;
   /** Milliseconds that one try may take. Default: 10 000. */
   readonly timeout?: number;
@@ -52,18 +52,24 @@ async function tell(
       'x-tributary-delivery': randomUUID(),
       'x-tributary-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
     };
-    const retries = { retries: 5, factor: 3, minTimeout: options.retryDelay ?? 1000 };
-    await pRetry(() => post(target.url, headers, body, options), {
-      ...{ ...retries, maxTimeout: 120_000, randomize: true },
-      ...(options.signal && { signal: options.signal }),
-    });
+    const patience = { total: 600_000, first: options.retryDelay ?? 4000, longest: 120_000 };
+    const persist = createPersist(patience, options);
+    await persist(`notify target ${name}`, passing, () => post(target.url, headers, body, options));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     options.report(`notify target ${name} was not told that ${build.tag} ${moment}: ${why}`);
   }
 }
 
-/** One try. What a try later cannot mend is an AbortError. */
+function passing(error: unknown): Passing | undefined {
+  if (error instanceof Refused || !(error instanceof Error)) return undefined;
+  return { why: error.message, tries: 5 };
+}
+
+/** What a try later cannot mend. */
+class Refused extends Error {}
+
+/** One try. Throws {@link Refused} where another is in vain. */
 async function post(
   url: string,
   headers: Readonly<Record<string, string>>,
@@ -77,13 +83,13 @@ async function post(
     redirect: 'manual',
     signal: signal ? AbortSignal.any([limit, signal]) : limit,
   }).catch((error: unknown) => {
-    // fetch hides why behind "fetch failed", as a TypeError, which p-retry would take for a bug.
+    // fetch hides why behind "fetch failed".
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     throw new Error(cause instanceof Error ? cause.message : String(cause));
   });
   await response.body?.cancel();
   if (response.ok) return;
-  const failure = new Error(`it answered ${response.status}`);
-  const passing = response.status >= 500 || response.status === 429 || response.status === 408;
-  throw passing ? failure : new AbortError(failure);
+  const why = `it answered ${response.status}`;
+  const mayPass = response.status >= 500 || response.status === 429 || response.status === 408;
+  throw mayPass ? new Error(why) : new Refused(why);
 }

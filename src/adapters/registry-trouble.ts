@@ -1,20 +1,25 @@
 import { FailureError } from '../builds/failure.ts';
+import type { Passing } from './persist.ts';
 import { hostOf } from './reach.ts';
 
 /**
  * What a registry's refusal means. `not-found`: no such repository, tag or digest. `denied`: no credential,
- * or not enough of one. `passing`: trying again may help. `other`: it will not.
+ * or not enough of one. `passing`: trying again may help. `garbled`: the bytes are not what they should be, which trying
+ * again may help, too, unless it is the registry that has them so. `other`: nothing helps.
  */
-export type Trouble = 'not-found' | 'denied' | 'passing' | 'other';
+export type Trouble = 'not-found' | 'denied' | 'passing' | 'garbled' | 'other';
 
 /** A registry did not do what it was asked to do. */
 export class RegistryTrouble extends Error {
   readonly trouble: Trouble;
+  /** Milliseconds that the registry asks to be left alone. */
+  readonly after: number | undefined;
 
-  constructor(trouble: Trouble, message: string) {
+  constructor(trouble: Trouble, message: string, after?: number) {
     super(message);
     this.name = 'RegistryTrouble';
     this.trouble = trouble;
+    this.after = after;
   }
 
   /** Reads what skopeo 1.9 and buildah 1.28 wrote to stderr: they have one exit code for everything. */
@@ -27,25 +32,38 @@ export class RegistryTrouble extends Error {
   }
 
   /** The meaning of an HTTP status. */
-  static fromStatus(status: number, url: string): RegistryTrouble {
+  static fromStatus(status: number, url: string, retryAfter: string | null): RegistryTrouble {
     const message = `${url} answered ${status}`;
     if (status === 404) return new RegistryTrouble('not-found', message);
     if (status === 401 || status === 403) return new RegistryTrouble('denied', message);
-    return new RegistryTrouble(status === 429 || status >= 500 ? 'passing' : 'other', message);
+    if (status !== 429 && status !== 408 && status < 500)
+      return new RegistryTrouble('other', message);
+    const seconds = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) : undefined;
+    return new RegistryTrouble('passing', message, seconds && seconds * 1000);
   }
 }
 
+/** What of a registry's trouble may be over in a moment. */
+export function passingTrouble(error: unknown): Passing | undefined {
+  if (!(error instanceof RegistryTrouble)) return undefined;
+  const { trouble, after, message: why } = error;
+  if (trouble === 'garbled') return { why, tries: 3 };
+  if (trouble !== 'passing') return undefined;
+  return { why, ...(after !== undefined && { after }) };
+}
+
 /** The failure to tell people when something with `reference` did not work. */
-export function registryUnavailable(reference: string, trouble: RegistryTrouble): FailureError {
+export function registryFailure(reference: string, trouble: RegistryTrouble): FailureError {
   const host = hostOf(reference);
   const hints: Readonly<Record<Trouble, string>> = {
     'not-found': 'Check the name, and that it was pushed.',
     denied: `Log in with \`skopeo login ${host}\`, or name a containers-auth.json(5) with access as \`authfile\` in the configuration.`,
     passing: `Check that ${host} runs and can be reached from here, then ask again: what was finished is kept. A registry that is reachable elsewhere can be named under \`mirrors\`.`,
+    garbled: `Something between here and ${host} changes what it sends, or its storage is damaged: if asking again does not help, remove what it holds there, and it is made anew.`,
     other: `See what ${host} says. Plain HTTP or an unknown certificate must be allowed: \`registries: {"${host}": {insecure: true}}\`.`,
   };
   return new FailureError({
-    reason: 'registry-unavailable',
+    reason: trouble.trouble === 'denied' ? 'registry-denied' : 'registry-unavailable',
     detail: `${reference}: ${trouble.message}`,
     hint: hints[trouble.trouble],
     about: { registry: host },
@@ -53,6 +71,12 @@ export function registryUnavailable(reference: string, trouble: RegistryTrouble)
 }
 
 const meanings: readonly (readonly [Trouble, RegExp])[] = [
+  // A registry that was started anew has forgotten the uploads that were under way.
+  ['passing', /blob upload (unknown|invalid)/i],
+  [
+    'garbled',
+    /digest did not match|invalid character .* looking for|unexpected end of JSON|does not match (its )?digest|digest mismatch|digest invalid/i,
+  ],
   ['not-found', /manifest unknown|name unknown|repository name not known|blob unknown|\b404\b/i],
   [
     'denied',
@@ -60,13 +84,14 @@ const meanings: readonly (readonly [Trouble, RegExp])[] = [
   ],
   [
     'passing',
-    /refused|V1 container registry|connection reset|timeout|timed out|deadline exceeded|\bEOF\b|broken pipe|too ?many ?requests|\b429\b|\b5\d\d\b|server misbehaving|temporary failure|no route to host|network is unreachable/i,
+    /refused|V1 container registry|connection reset|timeout|timed out|deadline exceeded|\bEOF\b|stream error|connection closed|broken pipe|too ?many ?requests|\b429\b|\b5\d\d\b|server misbehaving|temporary failure|no route to host|network is unreachable/i,
   ],
 ];
 
-/** The last line of a program's complaints, without its log prefix. */
+/** The last line of a program's complaints, without its log prefix; what it says for its own developers is none. */
 function lastLine(stderr: string): string {
-  const line = stderr.trim().split('\n').at(-1) ?? '';
+  const lines = stderr.trim().split('\n');
+  const line = lines.findLast((text) => !text.includes(' level=debug ')) ?? '';
   const quoted = /\bmsg=("(?:[^"\\]|\\.)*")/.exec(line)?.[1];
   return quoted === undefined ? line.replace(/^Error: /, '') : (JSON.parse(quoted) as string);
 }

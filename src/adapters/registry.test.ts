@@ -10,10 +10,12 @@ import { FailureError } from '../builds/failure.ts';
 import { Configuration } from '../config/config.ts';
 import type { Digest } from '../plan/names.ts';
 import { blobOf, mediaTypes, writeLayout } from '../steps/oci-layout.ts';
+import { createPersist } from './persist.ts';
 import { createRegistry } from './registry.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
+const persist = createPersist({ total: 500, first: 10, longest: 100 });
 let server: TestRegistry;
 let folder = '';
 beforeAll(async () => {
@@ -27,7 +29,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 function connect(more: object = {}) {
   const configuration = Configuration.parse({ remotes: { demo: { push: server.host } }, ...more });
-  return createRegistry(configuration, { folder, retryDelay: 10 });
+  return createRegistry(configuration, { folder, persist });
 }
 
 /** An artifact layout with a config of a media type of our own. */

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { type Digest, parseDigest } from '../plan/names.ts';
 import type { Registry, StoredManifest } from '../steps/step.ts';
 import { fetchBlob } from './blob.ts';
+import { briefPatience, createPersist, type Persist } from './persist.ts';
 import {
   authfileFor,
   isInsecure,
@@ -10,52 +11,65 @@ import {
   pullSecretFor,
   type ReachConfiguration,
 } from './reach.ts';
-import { RegistryTrouble, registryUnavailable } from './registry-trouble.ts';
+import { idleLimit } from './registry-command.ts';
+import { RegistryTrouble } from './registry-trouble.ts';
+import { retrying } from './retrying-registry.ts';
 import { checked, createSkopeo, type Skopeo, type SkopeoOptions } from './skopeo.ts';
+
+export interface RegistryOptions extends SkopeoOptions {
+  /** How trouble is waited out; default: briefly. */
+  readonly persist?: Persist;
+}
 
 /** The {@link Registry} over skopeo, reaching registries as the configuration says. */
 export async function createRegistry(
   configuration: ReachConfiguration,
-  options: SkopeoOptions,
+  options: RegistryOptions,
 ): Promise<Registry> {
   const skopeo = await createSkopeo(configuration, options);
+  const persist = options.persist ?? createPersist(briefPatience, options);
+  return retrying(registryOver(skopeo, configuration, options), persist);
+}
+
+/** Asks once, and throws RegistryTrouble. */
+function registryOver(
+  skopeo: Skopeo,
+  configuration: ReachConfiguration,
+  { folder, signal, idle = idleLimit }: SkopeoOptions,
+): Registry {
   return {
-    manifest: (reference) =>
-      reporting(reference, async () => {
-        try {
-          return describeManifest(await skopeo.inspect(reference));
-        } catch (error) {
-          if (isAbsent(error, authfileFor(reference, configuration))) return undefined;
-          throw error;
-        }
-      }),
+    async manifest(reference) {
+      try {
+        return describeManifest(await skopeo.inspect(reference));
+      } catch (error) {
+        if (isAbsent(error, authfileFor(reference, configuration))) return undefined;
+        throw error;
+      }
+    },
 
-    copy: (from, to) =>
-      reporting(to, () => {
-        const sides = [...skopeo.side('src', from), ...skopeo.side('dest', to)];
-        const names = [`docker://${checked(from)}`, `docker://${checked(to)}`];
-        return digested(skopeo.copy([...exactly, '--all', ...sides, ...names], options.folder));
-      }),
+    async copy(from, to) {
+      const sides = [...skopeo.side('src', from), ...skopeo.side('dest', to)];
+      const names = [`docker://${checked(from)}`, `docker://${checked(to)}`];
+      return digested(skopeo.copy([...exactly, '--all', ...sides, ...names], folder));
+    },
 
-    pushLayout: (folder, to) =>
-      reporting(to, () => {
-        const side = skopeo.side('dest', to);
-        return digested(
-          skopeo.copy([...exactly, '--all', ...side, 'oci:.', `docker://${checked(to)}`], folder),
-        );
-      }),
+    async pushLayout(layout, to) {
+      const side = skopeo.side('dest', to);
+      return digested(
+        skopeo.copy([...exactly, '--all', ...side, 'oci:.', `docker://${checked(to)}`], layout),
+      );
+    },
 
-    pullLayout: (from, folder) => reporting(from, () => digested(pullLayout(skopeo, from, folder))),
+    pullLayout: (from, layout) => digested(pullLayout(skopeo, from, layout)),
 
-    blob: (repository, digest, limit) =>
-      reporting(repository, () => {
-        const place = {
-          ...{ repository: mirrored(checked(repository), configuration.mirrors), digest },
-          ...{ authfile: authfileFor(repository, configuration), signal: options.signal },
-        };
-        const insecure = isInsecure(place.repository, configuration);
-        return skopeo.patiently(() => fetchBlob({ ...place, insecure }, limit));
-      }),
+    async blob(repository, digest, limit) {
+      const place = {
+        ...{ repository: mirrored(checked(repository), configuration.mirrors), digest },
+        ...{ authfile: authfileFor(repository, configuration), signal, idle },
+      };
+      const insecure = isInsecure(place.repository, configuration);
+      return fetchBlob({ ...place, insecure }, limit);
+    },
 
     async pullable(reference) {
       const secret = pullSecretFor(reference, configuration);
@@ -79,16 +93,14 @@ async function pullLayout(skopeo: Skopeo, from: string, folder: string): Promise
 }
 
 async function canPull(skopeo: Skopeo, reference: string, authfile: string): Promise<boolean> {
-  return reporting(reference, async () => {
-    try {
-      await skopeo.inspect(reference, authfile);
-      return true;
-    } catch (error) {
-      if (error instanceof RegistryTrouble && ['not-found', 'denied'].includes(error.trouble))
-        return false;
-      throw error;
-    }
-  });
+  try {
+    await skopeo.inspect(reference, authfile);
+    return true;
+  } catch (error) {
+    if (error instanceof RegistryTrouble && ['not-found', 'denied'].includes(error.trouble))
+      return false;
+    throw error;
+  }
 }
 
 /**
@@ -101,14 +113,6 @@ function isAbsent(error: unknown, authfile: string | undefined): boolean {
   return error.trouble === 'not-found' || (error.trouble === 'denied' && authfile !== undefined);
 }
 
-async function reporting<Value>(reference: string, work: () => Promise<Value>): Promise<Value> {
-  try {
-    return await work();
-  } catch (error) {
-    throw error instanceof RegistryTrouble ? registryUnavailable(reference, error) : error;
-  }
-}
-
 async function digested(text: Promise<string>): Promise<Digest> {
   const digest = parseDigest(await text);
   if (digest === undefined) throw new Error(`skopeo wrote no digest: ${await text}`);
@@ -116,10 +120,7 @@ async function digested(text: Promise<string>): Promise<Digest> {
 }
 
 function describeManifest(bytes: Buffer): StoredManifest {
-  const manifest = JSON.parse(bytes.toString('utf8')) as {
-    mediaType?: string;
-    manifests?: unknown;
-  };
+  const manifest = parseJson(bytes) as { mediaType?: string; manifests?: unknown };
   const kind = manifest.manifests === undefined ? 'manifest' : 'index';
   return {
     digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest,
@@ -127,4 +128,12 @@ function describeManifest(bytes: Buffer): StoredManifest {
     mediaType: manifest.mediaType ?? `application/vnd.oci.image.${kind}.v1+json`,
     bytes,
   };
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw new RegistryTrouble('garbled', 'the manifest that it sent is not JSON');
+  }
 }

@@ -1,16 +1,15 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pRetry from 'p-retry';
-import { networkVariables, run } from './command.ts';
+import { networkVariables } from './command.ts';
 import { authfileFor, isInsecure, type ReachConfiguration, registriesConf } from './reach.ts';
-import { RegistryTrouble } from './registry-trouble.ts';
+import { runRegistryCommand } from './registry-command.ts';
 
 export interface SkopeoOptions {
   /** An existing folder for small files of our own. */
   readonly folder: string;
   readonly signal?: AbortSignal;
-  /** Milliseconds before the first of three retries; each waits twice as long as the one before. */
-  readonly retryDelay?: number;
+  /** Milliseconds without a byte after which a registry counts as gone; default: half a minute. */
+  readonly idle?: number;
 }
 
 /** skopeo, told how to reach registries; everything throws {@link RegistryTrouble}. */
@@ -21,11 +20,12 @@ export interface Skopeo {
   copy(args: readonly string[], cwd: string): Promise<string>;
   /** Arguments that say how to reach one side of a copy. */
   side(side: 'src' | 'dest', reference: string): readonly string[];
-  /** Tries `work` again, with back-off, as long as its trouble is a passing one. */
-  patiently<Value>(work: () => Promise<Value>): Promise<Value>;
   /** An authfile without credentials. */
   readonly noCredentials: string;
 }
+
+/** Milliseconds for one manifest, which is small. */
+const inspectLimit = 120_000;
 
 /** Prepares the files that skopeo needs and gives its commands. */
 export async function createSkopeo(
@@ -36,44 +36,39 @@ export async function createSkopeo(
   const noCredentials = join(folder, 'no-credentials.json');
   await writeFile(noCredentials, '{}');
   const mirrors = await writeRegistriesConf(configuration, folder);
-  const signal = options.signal === undefined ? {} : { signal: options.signal };
+  const { signal, idle } = options;
 
-  const command = async (args: readonly string[], cwd: string): Promise<Buffer> => {
-    const inherit = [...networkVariables, 'XDG_RUNTIME_DIR', 'REGISTRY_AUTH_FILE'];
-    const result = await run('skopeo', [...mirrors, ...args], { cwd, inherit, ...signal });
-    if (result.exitCode !== 0) throw RegistryTrouble.fromMessages(result.stderr);
-    return result.stdout;
-  };
-  const patiently = <Value>(work: () => Promise<Value>) =>
-    pRetry(work, {
-      ...{ retries: 3, factor: 2, minTimeout: options.retryDelay ?? 500, ...signal },
-      shouldRetry: ({ error }) => error instanceof RegistryTrouble && error.trouble === 'passing',
+  const command = (args: readonly string[], cwd: string, timeout?: number): Promise<Buffer> =>
+    runRegistryCommand('skopeo', ['--debug', ...mirrors, ...args], {
+      cwd,
+      inherit: [...networkVariables, 'XDG_RUNTIME_DIR', 'REGISTRY_AUTH_FILE'],
+      ...(signal && { signal }),
+      ...(idle && { idle }),
+      ...(timeout && { timeout }),
     });
 
   return {
     noCredentials,
-    patiently,
     side: (side, reference) => [
       ...(isInsecure(reference, configuration) ? [`--${side}-tls-verify=false`] : []),
       ...option(`--${side}-authfile`, authfileFor(reference, configuration)),
     ],
-    inspect: (reference, authfile = authfileFor(reference, configuration)) =>
-      patiently(() => {
-        const secure = isInsecure(reference, configuration) ? ['--tls-verify=false'] : [];
-        const how = [...secure, ...option('--authfile', authfile)];
-        return command(['inspect', '--raw', ...how, `docker://${checked(reference)}`], folder);
-      }),
-    copy: (args, cwd) =>
-      patiently(async () => {
-        const workdir = await mkdtemp(join(folder, 'copy-'));
-        const file = join(workdir, 'digest');
-        try {
-          await command(['copy', '--digestfile', file, ...args], cwd);
-          return (await readFile(file, 'utf8')).trim();
-        } finally {
-          await rm(workdir, { recursive: true });
-        }
-      }),
+    inspect: async (reference, authfile = authfileFor(reference, configuration)) => {
+      const secure = isInsecure(reference, configuration) ? ['--tls-verify=false'] : [];
+      const how = [...secure, ...option('--authfile', authfile)];
+      const name = `docker://${checked(reference)}`;
+      return command(['inspect', '--raw', ...how, name], folder, inspectLimit);
+    },
+    copy: async (args, cwd) => {
+      const workdir = await mkdtemp(join(folder, 'copy-'));
+      const file = join(workdir, 'digest');
+      try {
+        await command(['copy', '--digestfile', file, ...args], cwd);
+        return (await readFile(file, 'utf8')).trim();
+      } finally {
+        await rm(workdir, { recursive: true });
+      }
+    },
   };
 }
 

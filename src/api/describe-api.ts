@@ -118,6 +118,7 @@ const descriptions: Readonly<Record<number, string>> = {
   422: 'What was asked for cannot be done.',
   500: 'A bug, or a broken installation.',
   502: 'A git server or registry does not answer.',
+  504: 'A git server takes too long.',
   503: 'The service is not ready.',
 };
 

@@ -112,6 +112,11 @@ export const StepStatus = z
     startedAt: time.optional(),
     finishedAt: time.optional(),
     progress: z.string().optional().describe('The last line of progress while it runs.'),
+    retries: z
+      .number()
+      .int()
+      .optional()
+      .describe('How often it asked a registry or git server again that was in trouble.'),
     failures: list(Failure).optional(),
   })
   .meta({ id: 'StepStatus' });
@@ -164,7 +169,9 @@ const pushed = z.object({ image: z.string(), digest: digest.nullable() });
 const failureOfBuild = Failure.extend({
   owner: z
     .string()
-    .describe('Whose failure it is: request, ref, patch, product, infrastructure or tributary.'),
+    .describe(
+      'Whose failure it is: request, ref, patch, product, credentials, infrastructure or tributary.',
+    ),
   step: z.string().nullable(),
 }).meta({ id: 'BuildFailure' });
 
@@ -263,6 +270,13 @@ export const BuildEvent = z
     event('planned', { steps: list(PlannedStep), patches: list(PatchReport) }),
     event('step-started', { step }),
     event('step-progress', { step, text: z.string() }),
+    event('step-retrying', {
+      step,
+      what: z.string().describe('Who does not answer as it should: `registry 127.0.0.1:5000`.'),
+      why: z.string(),
+      retry: z.number().int().describe('1 is the first further try.'),
+      seconds: z.number().describe('Until that try.'),
+    }),
     event('step-finished', { step, output: stepOutput }),
     event('step-failed', { step, failures: list(Failure) }),
     event('step-skipped', { step }),

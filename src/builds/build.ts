@@ -15,6 +15,8 @@ export interface StepStatus extends PlannedStep {
   readonly finishedAt?: string;
   /** The last line of progress while it runs. */
   readonly progress?: string;
+  /** How often it had to ask something outside again. */
+  readonly retries?: number;
   readonly failures?: readonly Failure[];
 }
 

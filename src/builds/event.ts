@@ -9,6 +9,23 @@ export interface PlannedStep {
   readonly weight: number;
 }
 
+/** Something outside is in trouble that may pass, and will be asked again. */
+export interface Retry {
+  /** Who is asked: `registry 127.0.0.1:5000`. */
+  readonly what: string;
+  /** `connection refused`. */
+  readonly why: string;
+  /** 1 is the first further try. */
+  readonly retry: number;
+  /** Until that try. */
+  readonly seconds: number;
+}
+
+/** A retry as one line for people. */
+export function describeRetry({ what, why, retry, seconds }: Retry): string {
+  return `${what}: ${why}; asking again in ${seconds} s (retry ${retry})`;
+}
+
 type Change =
   | { readonly kind: 'queued' }
   | { readonly kind: 'started' }
@@ -21,6 +38,8 @@ type Change =
   | { readonly kind: 'step-started'; readonly step: string }
   /** One line about a running step (`pulling base image`, `compiling`). */
   | { readonly kind: 'step-progress'; readonly step: string; readonly text: string }
+  /** A running step waits for something outside to answer as it should. */
+  | ({ readonly kind: 'step-retrying'; readonly step: string } & Retry)
   | { readonly kind: 'step-finished'; readonly step: string; readonly output: StepOutput | null }
   | { readonly kind: 'step-failed'; readonly step: string; readonly failures: readonly Failure[] }
   /** It never ran: something it waits for failed, or the build was cancelled. */
@@ -45,9 +64,17 @@ export type BuildEvent = Change & {
 };
 export type BuildChange = Change;
 
-/** The id of an event; `sequence` only tells progress lines of a step apart. */
+/** Whether a step may tell it many times. */
+export function isRepeated(change: Change): change is Extract<Change, { kind: Repeated }> {
+  return change.kind in repeated;
+}
+
+type Repeated = keyof typeof repeated;
+const repeated = { 'step-progress': 'progress', 'step-retrying': 'retrying' } as const;
+
+/** The id of an event; `sequence` tells what a step may tell many times apart. */
 export function eventId(attempt: number, change: Change, sequence = 0): string {
   const subject = 'step' in change ? change.step : 'build';
-  const transition = change.kind === 'step-progress' ? `progress.${sequence}` : change.kind;
+  const transition = isRepeated(change) ? `${repeated[change.kind]}.${sequence}` : change.kind;
   return `${attempt}/${subject}/${transition}`;
 }

@@ -1,7 +1,14 @@
 import type { Result as AnyResult } from './result.ts';
 
 /** Whose failure it is, and so who can mend it. */
-export type Owner = 'request' | 'ref' | 'patch' | 'product' | 'infrastructure' | 'tributary';
+export type Owner =
+  | 'request'
+  | 'ref'
+  | 'patch'
+  | 'product'
+  | 'credentials'
+  | 'infrastructure'
+  | 'tributary';
 
 interface Row {
   /** HTTP status where the failure answers a request. */
@@ -110,6 +117,24 @@ export const reasons = {
     owner: 'infrastructure',
     title: 'The registry does not answer',
   },
+  'git-too-slow': {
+    status: 504,
+    exit: 4,
+    owner: 'infrastructure',
+    title: 'A git server takes too long',
+  },
+  'git-denied': {
+    status: 502,
+    exit: 4,
+    owner: 'credentials',
+    title: 'A git server refuses our credential',
+  },
+  'registry-denied': {
+    status: 502,
+    exit: 4,
+    owner: 'credentials',
+    title: 'The registry refuses our credential',
+  },
   'base-image-not-found': {
     status: 422,
     exit: 3,
@@ -188,10 +213,10 @@ export interface Failure {
 /** A decision that can fail with {@link Failure}s. */
 export type Outcome<Value> = AnyResult<Value, Failure>;
 
-/** Whether asking again may help without anyone mending the code: infrastructure, not code. */
-export function isInfrastructure(failure: Failure): boolean {
+/** Whether asking again may help without anyone mending the code: infrastructure and credentials, not code. */
+export function mayPass(failure: Failure): boolean {
   const owner: Owner = reasons[failure.reason].owner;
-  return owner === 'infrastructure';
+  return owner === 'infrastructure' || owner === 'credentials';
 }
 
 /** Two lines for people: what happened, and below it what to do. */

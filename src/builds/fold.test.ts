@@ -142,6 +142,23 @@ describe('the status of a build', () => {
     ]);
   });
 
+  test('a step that asks something again says so while it waits, and how often afterwards', () => {
+    const retry = { what: 'registry r', why: 'connection refused', retry: 1, seconds: 2 };
+    const waiting = { kind: 'step-retrying', step: 'image/controller', ...retry } as const;
+    const running = [
+      ...begun,
+      { kind: 'step-started', step: 'image/controller' } as const,
+      ...[waiting, { ...waiting, retry: 2 }],
+    ];
+    const during = foldBuild(build, happen(running)).steps[1];
+    expect(during).toMatchObject({ state: 'running', retries: 2 });
+    expect(during?.progress).toBe('registry r: connection refused; asking again in 2 s (retry 2)');
+    const done = { kind: 'step-finished', step: 'image/controller', output: output('1') } as const;
+    const after = foldBuild(build, happen([...running, done])).steps[1];
+    expect(after).toMatchObject({ state: 'succeeded', retries: 2 });
+    expect(after).not.toHaveProperty('progress');
+  });
+
   test('tells reused steps from finished ones, and shows progress only while a step runs', () => {
     const running: BuildChange[] = [
       ...begun,

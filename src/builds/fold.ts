@@ -1,7 +1,7 @@
 import type { StepOutput } from '../plan/plan.ts';
 import { attemptName } from './attempt-name.ts';
 import type { Build, BuildState, BuiltImage, NewBuild, StepState, StepStatus } from './build.ts';
-import type { BuildChange, BuildEvent, PlannedStep } from './event.ts';
+import { type BuildChange, type BuildEvent, describeRetry, type PlannedStep } from './event.ts';
 import { type Failure, reasons } from './failure.ts';
 import { unreachable } from './result.ts';
 
@@ -42,6 +42,7 @@ export function nextState(state: BuildState, change: BuildChange): BuildState {
     case 'planned':
     case 'step-started':
     case 'step-progress':
+    case 'step-retrying':
     case 'step-finished':
     case 'step-failed':
     case 'step-skipped':
@@ -66,6 +67,7 @@ interface Step {
   startedAt?: string;
   finishedAt?: string;
   progress?: string;
+  retries?: number;
   failures?: readonly Failure[];
   output?: StepOutput;
 }
@@ -122,6 +124,7 @@ function apply(progress: Progress, event: BuildEvent): void {
       return;
     case 'step-started':
     case 'step-progress':
+    case 'step-retrying':
     case 'step-finished':
     case 'step-failed':
     case 'step-skipped':
@@ -145,6 +148,10 @@ function applyToStep(progress: Progress, event: StepEvent): void {
       return;
     case 'step-progress':
       step.progress = event.text;
+      return;
+    case 'step-retrying':
+      step.progress = describeRetry(event);
+      step.retries = (step.retries ?? 0) + 1;
       return;
     case 'step-finished':
       step.state =
@@ -229,6 +236,7 @@ function describeStep(step: Step): StepStatus {
     ...(startedAt !== undefined && { startedAt }),
     ...(finishedAt !== undefined && { finishedAt }),
     ...(state === 'running' && step.progress !== undefined && { progress: step.progress }),
+    ...(step.retries !== undefined && { retries: step.retries }),
     ...(failures !== undefined && { failures }),
   };
 }

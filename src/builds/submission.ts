@@ -1,5 +1,5 @@
 import type { Build, NewBuild } from './build.ts';
-import { isInfrastructure } from './failure.ts';
+import { mayPass } from './failure.ts';
 import { isFinished } from './fold.ts';
 
 /** What an engine already has when a build is asked for. */
@@ -25,5 +25,5 @@ export function decideSubmission(
   const { state, failure } = sameTag.build;
   if (!isFinished(state)) return 'known';
   if (asked.rebuild || state === 'cancelled' || state === 'expired') return 'restart';
-  return failure !== null && isInfrastructure(failure) ? 'restart' : 'known';
+  return failure !== null && mayPass(failure) ? 'restart' : 'known';
 }

@@ -1,6 +1,7 @@
 import { access, constants, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createPersist, probePatience } from '../adapters/persist.ts';
 import { createRegistry } from '../adapters/registry.ts';
 import { inspectTools } from '../adapters/tools.ts';
 import { attempt, FailureError } from '../builds/failure.ts';
@@ -78,7 +79,10 @@ async function checkRegistry(
 ): Promise<Check> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-doctor-'));
   try {
-    const registry = await createRegistry(configuration, { folder, retryDelay: 50 });
+    const registry = await createRegistry(configuration, {
+      folder,
+      persist: createPersist(probePatience),
+    });
     const outcome = await attempt(() => registry.manifest(`${push}/tributary:doctor`));
     const title = `remote ${name}`;
     if (outcome.ok) return { name: title, ok: true, detail: `${push} answers`, hint: null };

@@ -16,7 +16,8 @@ test('runs the real step program, whose failure is that of the build', async () 
   // The URL of the product's repository leads to a port where nobody listens.
   const urls = { 'https://github.com/': 'http://127.0.0.1:1/' };
   const remotes = { demo: { push: '127.0.0.1:1/demo', insecure: true } };
-  const configuration = { ...Configuration.parse({ remotes, urls }), state, file: '' };
+  const limits = { 'retry-seconds': 1 };
+  const configuration = { ...Configuration.parse({ remotes, urls, limits }), state, file: '' };
   const report = () => {};
   const { engine, close } = await openLocalEngine({
     configuration,

@@ -49,6 +49,8 @@ export async function openLocalService(
       environment,
       scratch: scratch.folder,
       signal: ending.signal,
+      // A command by itself has the time of whoever typed it.
+      ...(url !== undefined && { answerSeconds: configuration.limits['answer-seconds'] }),
     }),
   });
   const close = async () => {

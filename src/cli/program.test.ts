@@ -56,6 +56,10 @@ const changes: BuildChange[] = [
   },
   { kind: 'step-started', step: 'image/controller' },
   { kind: 'step-progress', step: 'image/controller', text: 'compiling' },
+  {
+    ...{ kind: 'step-retrying', step: 'image/controller' },
+    ...{ what: 'registry r', why: 'it answered 503', retry: 1, seconds: 4 },
+  },
   { kind: 'step-finished', step: 'image/webhook', output: { ...made, reused: true } },
   { kind: 'step-finished', step: 'image/controller', output: { ...made, reused: false } },
   { kind: 'succeeded' },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { createBuilder } from '../adapters/buildah.ts';
 import { openGit } from '../adapters/git.ts';
+import { createPersist, probePatience } from '../adapters/persist.ts';
 import { createRegistry } from '../adapters/registry.ts';
 import type { ResolvedRequest, ServiceParts } from '../api/build-service.ts';
 import { attempt, type Outcome } from '../builds/failure.ts';
@@ -17,6 +18,7 @@ import { shareInFlight } from '../resolve/share-in-flight.ts';
 import { shared } from '../resolve/shared-servers.ts';
 import { lookUpHits } from '../steps/prepare/look-up-hits.ts';
 import { prepare } from '../steps/prepare/run-prepare.ts';
+import { inTime } from './in-time.ts';
 import { forSeconds, once } from './once.ts';
 
 interface RequestPartsOptions {
@@ -26,7 +28,12 @@ interface RequestPartsOptions {
   /** For small files. */
   readonly scratch: string;
   readonly signal: AbortSignal;
+  /** Seconds after which a request is answered in any case; without it, whoever asks has time. */
+  readonly answerSeconds?: number;
 }
+
+/** Milliseconds that a server may be silent while somebody waits for an answer. */
+const idle = 10_000;
 
 /** The parts that read a request: git, the registry, the builder's version. */
 export function requestParts({
@@ -35,13 +42,14 @@ export function requestParts({
   environment,
   scratch,
   signal,
+  answerSeconds,
 }: RequestPartsOptions): Pick<ServiceParts, 'resolve' | 'plan' | 'checks'> {
   const tools = once(async () => {
-    const git = await openGit(configuration, environment, { signal });
+    const git = await openGit(configuration, environment, { signal, idle });
     const answering = { servers: shared(git.servers, Date.now), mirrors: remembered(git.mirrors) };
     return { git, answering: { ...git, ...answering } };
   });
-  const registry = once(() => createRegistry(configuration, { folder: scratch, signal }));
+  const registry = once(() => createRegistry(configuration, { folder: scratch, signal, idle }));
   // Planning fetches and merges: two at once leave the machine to the builds.
   const planning = pLimit(2);
 
@@ -55,7 +63,7 @@ export function requestParts({
     const known = await product();
     const { request, failures } = readRequest(body, known, configuration);
     // Whatever is wrong, its refs are looked up too: all problems are told at once.
-    const resolved = request && (await resolveOnce(request));
+    const resolved = request && (await inTime(resolveOnce(request), request, answerSeconds));
     const [first, ...rest] = [...failures, ...(resolved?.ok === false ? resolved.failures : [])];
     if (first !== undefined) return { ok: false, failures: [first, ...rest] };
     if (!request || !resolved?.ok) throw new Error('nothing is wrong, and nothing is resolved');
@@ -92,7 +100,10 @@ export function requestParts({
 
   // A probe shall hear at once what does not answer: the one after it will try again.
   const probe = once(() =>
-    createRegistry(configuration, { folder: scratch, signal, retryDelay: 50 }),
+    createRegistry(configuration, {
+      ...{ folder: scratch, signal, idle: 2000 },
+      persist: createPersist(probePatience, { signal }),
+    }),
   );
   const checks = forSeconds(2, () =>
     Promise.all(

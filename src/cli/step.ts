@@ -3,6 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { createBuilder } from '../adapters/buildah.ts';
 import { createConfined } from '../adapters/confined.ts';
+import { createMakeAlone } from '../adapters/key-lock.ts';
+import { createPersist, type Persist, patienceOfSteps } from '../adapters/persist.ts';
 import { createRegistry } from '../adapters/registry.ts';
 import type { Build } from '../builds/build.ts';
 import { describeFailure, FailureError, reasons } from '../builds/failure.ts';
@@ -116,7 +118,16 @@ function parseOptions(args: readonly string[]): StepOptions | string {
 /** Reads what all steps share, and gives the function that runs one. */
 async function openSteps(options: StepOptions, signal: AbortSignal) {
   const configuration = await loadConfiguration(options.config, process.env);
-  const tools = await openTools(configuration, options.workdir, signal);
+  // Steps run one after the other: whatever is tried again is tried for the one whose turn it is.
+  let current: StepTurn | undefined;
+  const persist = createPersist(patienceOfSteps(configuration.limits['retry-seconds']), {
+    signal,
+    listener: {
+      retrying: (retry) => current?.retrying(retry),
+      recovered: (what) => current?.progress(`${what} answers again`),
+    },
+  });
+  const tools = await openTools(configuration, options.workdir, { signal, persist });
   const more = { configuration, ...tools, rebuild: options.rebuild, signal };
   const { lock, product, tag } = options;
   const build = options.build === undefined ? undefined : await readJson<Build>(options.build);
@@ -124,6 +135,7 @@ async function openSteps(options: StepOptions, signal: AbortSignal) {
   if (lock !== undefined && product !== undefined) {
     const asked = { lock, product, tag };
     const run = async (id: string, turn: StepTurn) => {
+      current = turn;
       if (id === 'report') {
         // `prepare` failed: there is no plan.
         const { writeRecord } = await import('../steps/report/run-report.ts');
@@ -131,7 +143,7 @@ async function openSteps(options: StepOptions, signal: AbortSignal) {
         return { output: await writeRecord(recorded, { ...more, ...record, ...turn }) };
       }
       const { prepareHere } = await import('./step-prepare.ts');
-      const plan = await prepareHere(asked, { ...more, ...turn });
+      const plan = await prepareHere(asked, { ...more, ...turn, persist });
       await writeFile(options.plan, JSON.stringify(plan));
       // A rebuild uses no hit.
       const held = options.rebuild ? [] : await findHeld(plan, tools.registry);
@@ -141,6 +153,7 @@ async function openSteps(options: StepOptions, signal: AbortSignal) {
   }
   const plan = await readJson<Plan>(options.plan);
   const run = async (id: string, turn: StepTurn) => {
+    current = turn;
     const planned = plan.steps.find((candidate) => candidate.id === id);
     if (planned === undefined) throw new Error(`the plan has no step ${id}`);
     return { output: await runStepProgram(planned, { plan, ...more, ...record, ...turn }) };
@@ -154,10 +167,18 @@ async function findHeld(plan: Plan, registry: Registry): Promise<string[]> {
   return Object.keys(hits).filter((id) => hits[id] === true);
 }
 
-async function openTools(configuration: LoadedConfiguration, workdir: string, signal: AbortSignal) {
-  const registry = await createRegistry(configuration, { folder: workdir, signal });
-  const builder = await createBuilder(configuration, { state: configuration.state, registry });
-  return { registry, builder, confined: createConfined() };
+async function openTools(
+  configuration: LoadedConfiguration,
+  folder: string,
+  { signal, persist }: { readonly signal: AbortSignal; readonly persist: Persist },
+) {
+  const { state } = configuration;
+  const registry = await createRegistry(configuration, { folder, signal, persist });
+  // Seeds spare time: none is worth a long wait.
+  const seeds = await createRegistry(configuration, { folder, signal });
+  const builder = await createBuilder(configuration, { state, persist, registry: seeds });
+  const makeAlone = createMakeAlone(state, signal);
+  return { registry, builder, confined: createConfined(), makeAlone };
 }
 
 function openLog(folder: string | undefined, id: string) {

@@ -105,6 +105,16 @@ export const Configuration = z.strictObject({
         .min(0.1)
         .default(60)
         .describe('A step that takes longer is ended.'),
+      'retry-seconds': z
+        .number()
+        .min(0)
+        .default(120)
+        .describe('How long a step keeps asking a registry or git server that is in trouble.'),
+      'answer-seconds': z
+        .number()
+        .min(1)
+        .default(30)
+        .describe('A request is answered within this time, also where git servers do not answer.'),
       'keep-days': z
         .number()
         .min(1)

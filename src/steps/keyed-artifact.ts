@@ -22,32 +22,65 @@ export function keyedArtifact(
   });
 }
 
+/** Does the work for a key, and returns how to push it. */
+type Make = () => Promise<() => Promise<Digest>>;
+
 /**
- * Look, make, look again, push: whoever finds the key's reference taken adopts what is there, so that two
- * builds that miss the same key at once agree. A rebuild never adopts, but says where its digest differs.
- * `make` does the work and returns how to push it.
+ * Look, make, look again, push. Two builds of one machine that miss the same key at once make it once: the second waits, and
+ * looks again. Those of two machines may both make it, and agree: whoever finds the key's reference taken adopts what is
+ * there. A rebuild never adopts, but says where its digest differs.
  */
 export async function keyed(
   key: Key,
   reference: string,
-  { registry, rebuild, log }: StepContext,
-  make: () => Promise<() => Promise<Digest>>,
+  context: StepContext,
+  make: Make,
 ): Promise<Keyed> {
+  const { registry, rebuild, makeAlone, progress, log } = context;
   const found = await registry.manifest(reference);
   if (found !== undefined && !rebuild) {
     log(`found ${reference} (${found.digest})`);
     return { key, digest: found.digest, reused: true };
   }
-  const push = await make();
-  const other = rebuild ? undefined : await registry.manifest(reference);
-  if (other !== undefined) {
-    log(`another build made ${reference} meanwhile: it is used (${other.digest})`);
-    return { key, digest: other.digest, reused: true };
+  if (rebuild) {
+    const digest = await push(reference, await make(), context);
+    if (found !== undefined) log(comparison(found.digest, digest));
+    return { key, digest, reused: false };
   }
-  const digest = await push();
+  let waited = false;
+  const waiting = () => {
+    waited = true;
+    progress('waiting for another build that makes the same');
+  };
+  return makeAlone(reference, waiting, async () => {
+    const awaited = waited ? await adopt(key, reference, context) : undefined;
+    if (awaited !== undefined) return awaited;
+    const pushMade = await make();
+    const adopted = await adopt(key, reference, context);
+    return adopted ?? { key, digest: await push(reference, pushMade, context), reused: false };
+  });
+}
+
+/** What another build made meanwhile. */
+async function adopt(
+  key: Key,
+  reference: string,
+  { registry, log }: StepContext,
+): Promise<Keyed | undefined> {
+  const other = await registry.manifest(reference);
+  if (other === undefined) return undefined;
+  log(`another build made ${reference} meanwhile: it is used (${other.digest})`);
+  return { key, digest: other.digest, reused: true };
+}
+
+async function push(
+  reference: string,
+  pushMade: () => Promise<Digest>,
+  { log }: StepContext,
+): Promise<Digest> {
+  const digest = await pushMade();
   log(`pushed ${reference} (${digest})`);
-  if (found !== undefined) log(comparison(found.digest, digest));
-  return { key, digest, reused: false };
+  return digest;
 }
 
 function comparison(before: Digest, after: Digest): string {

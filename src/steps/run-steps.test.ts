@@ -92,6 +92,16 @@ test('progress is for those who watch and for the log', async () => {
   expect(logged).toEqual(['a: compiling']);
 });
 
+test('what is asked again is told with why, and when', async () => {
+  const retry = { what: 'registry r', why: 'connection refused', retry: 2, seconds: 1.5 };
+  await run(['a'], async (_, { retrying }) => {
+    retrying(retry);
+    return { output };
+  });
+  expect(told[1]).toEqual({ kind: 'step-retrying', step: 'a', ...retry });
+  expect(logged).toEqual(['a: registry r: connection refused; asking again in 1.5 s (retry 2)']);
+});
+
 test('each step has an empty folder of its own, which is removed', async () => {
   const folders: string[] = [];
   await run(['image/a', 'image/b'], async (_, turn) => {

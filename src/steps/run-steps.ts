@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { describeRetry, type Retry } from '../builds/event.ts';
 import { describeFailure, type Failure, FailureError, reasons } from '../builds/failure.ts';
 import type { StepOutput, StepOutputs } from '../plan/plan.ts';
 import type { StepMessage } from './step-message.ts';
@@ -11,6 +12,8 @@ export interface StepTurn {
   readonly workdir: string;
   log(text: string): void;
   progress(text: string): void;
+  /** Something outside is asked again. */
+  retrying(retry: Retry): void;
 }
 
 export interface RunStepsOptions {
@@ -56,15 +59,20 @@ async function runOne(step: string, outputs: StepOutputs, options: RunStepsOptio
   const workdir = join(options.workdir, step.replaceAll('/', '~'));
   const log = options.openLog(step);
   tell({ kind: 'step-started', step });
+  const progress = (text: string) => {
+    log.line(text);
+    tell({ kind: 'step-progress', step, text });
+  };
+  const retrying = (retry: Retry) => {
+    log.line(describeRetry(retry));
+    tell({ kind: 'step-retrying', step, ...retry });
+  };
   try {
     await mkdir(workdir, { recursive: true });
     return await options.run(step, {
       ...{ outputs, workdir },
       log: (text) => log.line(text),
-      progress: (text) => {
-        log.line(text);
-        tell({ kind: 'step-progress', step, text });
-      },
+      ...{ progress, retrying },
     });
   } catch (error) {
     const failures = failuresOf(error);

@@ -13,6 +13,7 @@ const failure = {
 test.for([
   { kind: 'step-started', step: 'image/a' },
   { kind: 'step-progress', step: 'image/a', text: 'compiling' },
+  { kind: 'step-retrying', step: 'image/a', what: 'registry r', why: '503', retry: 1, seconds: 2 },
   { kind: 'step-finished', step: 'prepare', output: null, plan: '/plan.json' },
   { kind: 'step-finished', step: 'image/a', output: image },
   { kind: 'step-finished', step: 'report', output: { kind: 'report', digest } },

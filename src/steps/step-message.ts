@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Retry } from '../builds/event.ts';
 import { type Failure, type Reason, reasons } from '../builds/failure.ts';
 import type { StepOutput } from '../plan/plan.ts';
 
@@ -6,6 +7,7 @@ import type { StepOutput } from '../plan/plan.ts';
 export type StepMessage =
   | { readonly kind: 'step-started'; readonly step: string }
   | { readonly kind: 'step-progress'; readonly step: string; readonly text: string }
+  | ({ readonly kind: 'step-retrying'; readonly step: string } & Retry)
   /** Of `prepare`: the file of the plan that it wrote, and the steps whose result the registry holds. */
   | {
       readonly kind: 'step-finished';
@@ -73,6 +75,14 @@ const failure = z.object({
 const message = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('step-started'), step }),
   z.object({ kind: z.literal('step-progress'), step, text: z.string() }),
+  z.object({
+    kind: z.literal('step-retrying'),
+    step,
+    what: z.string(),
+    why: z.string(),
+    retry: z.number(),
+    seconds: z.number(),
+  }),
   z.object({
     kind: z.literal('step-finished'),
     step,

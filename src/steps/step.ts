@@ -64,6 +64,16 @@ export interface Confined {
   ): Promise<{ stdout: Buffer; stderr: string; exitCode: number }>;
 }
 
+/**
+ * Runs `work` while nobody else on this machine makes what `reference` stands for; calls `waiting` first where it has to
+ * wait for that.
+ */
+export type MakeAlone = <Value>(
+  reference: string,
+  waiting: () => void,
+  work: () => Promise<Value>,
+) => Promise<Value>;
+
 /** What a step has at hand. */
 export interface StepContext {
   readonly plan: Plan;
@@ -72,6 +82,7 @@ export interface StepContext {
   readonly registry: Registry;
   readonly builder: Builder;
   readonly confined: Confined;
+  readonly makeAlone: MakeAlone;
   /** A folder of its own, removed afterwards. */
   readonly workdir: string;
   /** True: hits are not used, but compared. */

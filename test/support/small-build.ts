@@ -254,6 +254,7 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
       ...{ plan: build.plan, outputs: build.outputs, registry, workdir: folder, rebuild: false },
       configuration: Configuration.parse({ remotes: { demo: { push: remote, default: true } } }),
       builder,
+      makeAlone: (_reference, _waiting, work) => work(),
       confined: { run: () => Promise.reject(new Error('no programs here')) },
       signal: new AbortController().signal,
       log: (text) => logged.push(text),

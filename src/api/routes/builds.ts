@@ -38,7 +38,7 @@ export function buildRoutes(app: App, { service }: AppParts): void {
     response: {
       200: Submitted,
       201: Submitted,
-      ...problems(409, 413, 415, 422, 502),
+      ...problems(409, 413, 415, 422, 502, 504),
     },
   };
   app.post('/', { schema: { ...submitSchema, operationId: 'submitAtRoot' } }, submit);

@@ -17,7 +17,7 @@ export function planRoutes(app: App, { service, closing }: AppParts): void {
         description:
           'The same body as a build; nothing is built. Conflicts and patches that do not apply are answered at once.',
         body: RequestBody,
-        response: { 200: PlanAnswer, ...problems(409, 413, 415, 422, 502) },
+        response: { 200: PlanAnswer, ...problems(409, 413, 415, 422, 502, 504) },
       },
     },
     async (request, reply) =>

@@ -1,4 +1,4 @@
-import type { BuildEvent } from '../../builds/event.ts';
+import { type BuildEvent, describeRetry } from '../../builds/event.ts';
 import { unreachable } from '../../builds/result.ts';
 import { renderDuration } from './duration.ts';
 import { oneLine } from './text-width.ts';
@@ -33,6 +33,8 @@ function describe(event: BuildEvent, startedAt: string | null): string | undefin
       return `${event.step}: started`;
     case 'step-progress':
       return undefined;
+    case 'step-retrying':
+      return `${event.step}: ${oneLine(describeRetry(event))}`;
     case 'step-finished': {
       const { output } = event;
       const reused = output !== null && 'reused' in output && output.reused;

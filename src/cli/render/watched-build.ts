@@ -1,5 +1,5 @@
 import type { StepState } from '../../builds/build.ts';
-import type { BuildEvent, PlannedStep } from '../../builds/event.ts';
+import { type BuildEvent, describeRetry, type PlannedStep } from '../../builds/event.ts';
 import { unreachable } from '../../builds/result.ts';
 
 /** A step as a watcher of events knows it. */
@@ -58,6 +58,7 @@ export function watchEvent(build: WatchedBuild, event: BuildEvent): void {
       return;
     case 'step-started':
     case 'step-progress':
+    case 'step-retrying':
     case 'step-finished':
     case 'step-failed':
     case 'step-skipped':
@@ -78,6 +79,9 @@ function watchStep(build: WatchedBuild, event: Extract<BuildEvent, { step: strin
       return;
     case 'step-progress':
       step.progress = event.text;
+      return;
+    case 'step-retrying':
+      step.progress = describeRetry(event);
       return;
     case 'step-finished': {
       const { output } = event;

@@ -1,9 +1,9 @@
-import type { BuildChange, BuildEvent } from '../../builds/event.ts';
+import { type BuildChange, type BuildEvent, isRepeated } from '../../builds/event.ts';
 import type { Tag } from '../../plan/names.ts';
 import type { StepOutput } from '../../plan/plan.ts';
 import type { BuildStore } from './store.ts';
 
-/** Progress lines kept of one step; more would say nothing new. */
+/** Lines of progress and retries kept of one step; more would say nothing new. */
 const maxProgress = 500;
 const maxProgressText = 500;
 
@@ -23,7 +23,7 @@ export class AttemptLog {
   planned = false;
   started = false;
   cancelRequested = false;
-  readonly #progress = new Map<string, number>();
+  readonly #repeated = new Map<string, number>();
   readonly #append: (changes: { change: BuildChange; sequence: number }[]) => void;
 
   constructor(
@@ -56,8 +56,13 @@ export class AttemptLog {
     return this.finished.has(step) || this.failed.has(step);
   }
 
-  /** Takes a change into account; the number of a progress line, 0 for everything else. */
+  /** Takes a change into account; the number of what a step tells many times, 0 for everything else. */
   #learn(change: BuildChange): number {
+    if (isRepeated(change)) {
+      const count = this.#repeated.get(change.step) ?? 0;
+      this.#repeated.set(change.step, count + 1);
+      return count;
+    }
     switch (change.kind) {
       case 'started':
         this.started = true;
@@ -76,11 +81,6 @@ export class AttemptLog {
         this.failed.add(change.step);
         if (change.step !== reportStep) this.failures.push(...change.failures);
         return 0;
-      case 'step-progress': {
-        const count = this.#progress.get(change.step) ?? 0;
-        this.#progress.set(change.step, count + 1);
-        return count;
-      }
       default:
         return 0;
     }
@@ -88,6 +88,12 @@ export class AttemptLog {
 }
 
 function shortened(change: BuildChange): BuildChange {
-  if (change.kind !== 'step-progress') return change;
-  return { ...change, text: change.text.slice(0, maxProgressText) };
+  switch (change.kind) {
+    case 'step-progress':
+      return { ...change, text: change.text.slice(0, maxProgressText) };
+    case 'step-retrying':
+      return { ...change, why: change.why.slice(0, maxProgressText) };
+    default:
+      return change;
+  }
 }

@@ -70,6 +70,7 @@ function context(more: Partial<StepContext> = {}): StepContext {
     configuration: { network: [] } as unknown as StepContext['configuration'],
     ...{ registry, workdir, rebuild: false, signal: new AbortController().signal },
     builder: { tools: 'fake', build },
+    makeAlone: (_reference, _waiting, work) => work(),
     confined: { run: () => Promise.reject(new Error('not here')) },
     log: (text) => said.push(text),
     progress: (text) => said.push(text),
