@@ -50,8 +50,12 @@ describe.for(pages)('%s', (page) => {
 });
 
 test('the product file of the guide is a product file', () => {
-  const [product = '', configuration = ''] = blocks('docs/guides/your-own-product.md', 'yaml');
-  expect(parseProduct(product, 'product.yaml')).toMatchObject({ ok: true });
+  const [product = '', makefile = '', configuration = ''] = blocks(
+    'docs/guides/your-own-product.md',
+    'yaml',
+  );
+  for (const text of [product, product + makefile])
+    expect(parseProduct(text, 'product.yaml')).toMatchObject({ ok: true });
   expect(parseConfiguration(configuration, '/home/me/config.yaml', '/home/me')).toMatchObject({
     ok: true,
   });

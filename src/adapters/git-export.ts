@@ -7,7 +7,7 @@ import type { GitStore } from './git-store.ts';
 import { withRepositoryLock } from './repository-lock.ts';
 
 /**
- * Writes a bare repository to `folder` that serves `commit`, made by us, as `branch` and HEAD. Any git client can fetch
+ * Writes a bare repository to `folder` that serves `commit` as `branch` (or a full ref) and HEAD. Any git client can fetch
  * it: its whole history is there, because a client refuses what comes from a shallow repository, and git serves nothing
  * that a partial one lacks. The history is in `whole`, a repository that all exports of a mirror share. What was in
  * `folder` is replaced.
@@ -24,12 +24,18 @@ export async function exportCommit(
   await mkdir(dirname(whole), { recursive: true });
   await withRepositoryLock(whole, async () => {
     await store.git(['init', '--quiet', '--bare', '--template=', whole]);
-    const parents = await parentsOf(store, commit);
-    for (const parent of parents) await fetchWhole(store, parent, whole);
-    await store.ensureBlobs(await store.blobsOf(commit));
-    await copyNew(store, commit, parents, whole);
+    if (store.originOf(commit) !== undefined) await fetchWhole(store, commit, whole);
+    else await copyMade(store, commit, whole);
   });
   await writeRepository(store, commit, { whole, folder, branch });
+}
+
+/** A commit that was made here, on parents that came from servers. */
+async function copyMade(store: GitStore, commit: CommitSha, whole: string): Promise<void> {
+  const parents = await parentsOf(store, commit);
+  for (const parent of parents) await fetchWhole(store, parent, whole);
+  await store.ensureBlobs(await store.blobsOf(commit));
+  await copyNew(store, commit, parents, whole);
 }
 
 async function parentsOf(store: GitStore, commit: CommitSha): Promise<CommitSha[]> {
@@ -99,16 +105,11 @@ async function writeRepository(
   await mkdir(dirname(folder), { recursive: true });
   const draft = await mkdtemp(join(dirname(folder), `.${basename(folder)}-`));
   try {
-    await store.git([
-      'init',
-      '--quiet',
-      '--bare',
-      '--template=',
-      `--initial-branch=${branch}`,
-      draft,
-    ]);
+    const ref = branch.startsWith('refs/') ? branch : `refs/heads/${branch}`;
+    await store.git(['init', '--quiet', '--bare', '--template=', draft]);
     await writeFile(join(draft, 'objects', 'info', 'alternates'), `${join(whole, 'objects')}\n`);
-    await store.git(['update-ref', `refs/heads/${branch}`, commit], { repository: draft });
+    await store.git(['update-ref', ref, commit], { repository: draft });
+    await store.git(['symbolic-ref', 'HEAD', ref], { repository: draft });
     await rm(folder, { recursive: true, force: true });
     await rename(draft, folder);
   } catch (error) {

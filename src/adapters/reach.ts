@@ -67,6 +67,17 @@ export function pullSecretFor(
   return remote?.['pull-secret'];
 }
 
+/** containers-registries.conf(5) of the registries that are spoken to by plain HTTP under their own names. */
+export function insecureRegistriesConf(configuration: ReachConfiguration): string {
+  const { mirrors, registries, remotes } = configuration;
+  const places = Object.values(remotes).flatMap(({ push, pull = push }) => [push, pull]);
+  const hosts = new Set([...Object.keys(registries), ...places.map(hostOf)]);
+  return [...hosts]
+    .filter((host) => !(host in mirrors) && isInsecure(`${host}/`, configuration))
+    .map((host) => `[[registry]]\nlocation = ${JSON.stringify(host)}\ninsecure = true\n`)
+    .join('\n');
+}
+
 /** containers-registries.conf(5) that keeps names and goes to the mirrors instead; '' where there are none. */
 export function registriesConf(configuration: ReachConfiguration): string {
   return Object.entries(configuration.mirrors)

@@ -97,7 +97,7 @@ const plannedStep = {
     .describe('`<kind>` or `<kind>/<what>`, such as `image/openshift-pipelines-controller`.'),
   kind: z.enum([
     ...['prepare', 'payload', 'image', 'operator-payload', 'manifests'],
-    ...['bundle', 'index', 'verify', 'report'],
+    ...['makefile', 'bundle', 'index', 'verify', 'report'],
   ] as const),
   needs: list(z.string()).describe('Steps that it waits for.'),
   weight: z.number().describe('Rough seconds when nothing is reused.'),
@@ -133,14 +133,14 @@ export const BuiltImage = z
 export const Inclusion = z
   .object({
     component: z.string(),
-    place: z.string().describe('`image/<name>`, `payload` or `manifests`.'),
+    place: z.string().describe('`image/<name>`, `payload`, `manifests` or `makefile`.'),
     commit: z.string(),
     tree: z.string(),
     requested: z.boolean(),
     outcome: z
-      .enum(['included', 'not-from-your-ref'])
+      .enum(['included', 'not-from-your-ref', 'source-not-provable'])
       .describe(
-        '`included`: proven. `not-from-your-ref`: the place carries the component another way.',
+        "`included`: proven. `not-from-your-ref`: the place carries the component another way. `source-not-provable`: the product's Makefile was given the source, and what it made of it is believed.",
       ),
     proof: z.string().describe('How it was proven.'),
   })

@@ -38,6 +38,12 @@ export const reasons = {
   'unknown-component': { status: 422, exit: 2, owner: 'request', title: 'No such component' },
   'unknown-release': { status: 422, exit: 2, owner: 'request', title: 'No such release' },
   'unknown-remote': { status: 422, exit: 2, owner: 'request', title: 'No such remote' },
+  'strategy-not-possible': {
+    status: 422,
+    exit: 2,
+    owner: 'request',
+    title: 'The strategy is not possible here',
+  },
   'unknown-notify-target': {
     status: 422,
     exit: 2,
@@ -99,6 +105,12 @@ export const reasons = {
   },
   'image-build-failed': { status: 422, exit: 3, owner: 'ref', title: 'An image does not build' },
   'command-failed': { status: 422, exit: 3, owner: 'ref', title: 'A command of the ref failed' },
+  'target-failed': {
+    status: 422,
+    exit: 3,
+    owner: 'ref',
+    title: 'A target of the Makefile failed',
+  },
   'not-included': {
     status: 422,
     exit: 3,

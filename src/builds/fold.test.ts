@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { demoBuild } from '../../test/support/demo-build.ts';
-import type { Digest, Key } from '../plan/names.ts';
+import type { Digest, ImageName, Key } from '../plan/names.ts';
 import type { StepOutput } from '../plan/plan.ts';
 import { type BuildChange, type BuildEvent, eventId } from './event.ts';
 import type { Failure } from './failure.ts';
@@ -52,6 +52,26 @@ function happen(changes: readonly BuildChange[], attempt = 1): BuildEvent[] {
     at: new Date(Date.UTC(2026, 0, attempt, 0, 0, index)).toISOString(),
   }));
 }
+
+test('what a Makefile pushed are the images and the bundle of the build', () => {
+  const digest = (digit: string) => `sha256:${digit.repeat(64)}` as Digest;
+  const made: StepOutput = {
+    ...{ kind: 'makefile', digest: digest('b'), image: 'x@y' },
+    images: { ['controller' as ImageName]: digest('c') },
+  };
+  const steps = [{ id: 'makefile', kind: 'makefile', needs: ['prepare'], weight: 1 } as const];
+  const changes: BuildChange[] = [
+    { kind: 'started' },
+    { kind: 'planned', patches: [], steps },
+    ...finish('makefile', made),
+  ];
+  const { images, bundle } = foldBuild(build, happen(changes));
+  expect(bundle.digest).toBe(digest('b'));
+  expect(images.map(({ name, digest: of, reused }) => [name, of, reused])).toEqual([
+    ['controller', digest('c'), false],
+    ['operator', null, false],
+  ]);
+});
 
 describe('the status of a build', () => {
   test.for<[string, BuildChange[], object]>([

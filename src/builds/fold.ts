@@ -1,3 +1,4 @@
+import type { Digest, ImageName } from '../plan/names.ts';
 import type { StepOutput } from '../plan/plan.ts';
 import { attemptName } from './attempt-name.ts';
 import type { Build, BuildState, BuiltImage, NewBuild, StepState, StepStatus } from './build.ts';
@@ -190,8 +191,8 @@ function describe(
   const { lock, product, tag } = asked;
   const at = (name: string) => `${lock.remote.pull}/${name}:${tag}`;
   const steps = [...progress.steps.values()];
-  const digestOf = (kind: 'bundle' | 'index') =>
-    imageOutput(progress.steps.get(kind))?.digest ?? null;
+  const digestOf = (...ids: readonly string[]) =>
+    ids.map((id) => imageOutput(progress.steps.get(id))?.digest).find((digest) => digest) ?? null;
   const verified = steps.find((step) => step.output?.kind === 'verify')?.output;
   return {
     tag,
@@ -216,7 +217,7 @@ function describe(
         reused: output?.reused ?? false,
       };
     }),
-    bundle: { image: at(product.bundle.image), digest: digestOf('bundle') },
+    bundle: { image: at(product.bundle.image), digest: digestOf('bundle', 'makefile') },
     index: { image: at(product.index.image), digest: digestOf('index') },
     inclusion: verified?.kind === 'verify' ? verified.inclusion : [],
     unpullable: verified?.kind === 'verify' ? verified.unpullable : [],
@@ -242,7 +243,12 @@ function describeStep(step: Step): StepStatus {
 }
 
 /** The image as it ends up under the tag: an operator image is finished only with its payload in it. */
-function finalImage(steps: ReadonlyMap<string, Step>, name: string) {
+function finalImage(
+  steps: ReadonlyMap<string, Step>,
+  name: string,
+): { readonly digest?: Digest | undefined; readonly reused?: boolean } | undefined {
+  const made = steps.get('makefile')?.output;
+  if (made?.kind === 'makefile') return { digest: made.images[name as ImageName] };
   const withPayload = steps.get(`operator-payload/${name}`);
   return imageOutput(withPayload ?? steps.get(`image/${name}`));
 }

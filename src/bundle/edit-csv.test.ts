@@ -189,6 +189,24 @@ test('containers of the product get VERSION where none has it', () => {
   }
 });
 
+test('where others place the images, they stay as they are, and the operator gets its name and VERSION', () => {
+  const { csv } = edited({ images: null });
+  expect(csv.metadata.name).toBe('small.v1.7.0-t72a32c');
+  expect(csv.spec.relatedImages).toEqual(parse(smallCsv).spec.relatedImages);
+  const before = containersOf(parse(smallCsv));
+  for (const [index, { image, env }] of containersOf(csv).entries()) {
+    expect(image).toBe(before[index].image);
+    expect(env).toContainEqual({ name: 'VERSION', value: '1.7.0-t72a32c' });
+  }
+});
+
+test('VERSION of an external image stays, unless it is that of the release', () => {
+  const external = ['registry.example.com/product/*'];
+  const text = changed(['value: 1.7.0', 'value: 15.3']);
+  expect(edited({ images: null, external }, text).text).not.toContain('value: "1.7.0-t72a32c"');
+  expect(edited({ images: null, external }).text).toContain('value: "1.7.0-t72a32c"');
+});
+
 test('containers that share an anchor are edited apart', () => {
   const image = `image: registry.example.com/product/operator@${digest('1')}`;
   const text = smallCsv

@@ -1,5 +1,6 @@
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
+import { matchesGlob } from '../plan/glob.ts';
 import type { Tag } from '../plan/names.ts';
 import {
   addEnvironment,
@@ -26,7 +27,8 @@ export interface CsvEdits {
     readonly version: string;
     readonly skipRange?: string | undefined;
   };
-  readonly images: PlacedImages;
+  /** Null: whoever packs the bundle writes them, and here they stay as they are. */
+  readonly images: PlacedImages | null;
   /** References (globs of `external`) that stay as they are. */
   readonly external: readonly string[];
 }
@@ -43,7 +45,10 @@ export function editCsv(text: string, file: string, edits: CsvEdits): Outcome<st
   if (!parsed.ok) return parsed;
   const csv = parsed.value;
   const name = `${edits.package}.v${edits.operatorVersion}`;
-  const problems = [...nameProblems(name), ...placeImages(csv, edits.images, edits.external)];
+  const problems = [
+    ...nameProblems(name),
+    ...(edits.images === null ? [] : placeImages(csv, edits.images, edits.external)),
+  ];
   const [first, ...rest] = problems;
   if (first !== undefined) return failed(first, ...rest);
 
@@ -91,9 +96,9 @@ function annotate(csv: CsvDocument, { tag, base }: CsvEdits): void {
  * The operator compares VERSION with what it installed to know that its payload is new. Where no
  * container of the product has it, those that run the operator get it.
  */
-function setVersions(csv: CsvDocument, { images, operatorVersion }: CsvEdits): void {
-  const references = new Set(Object.values(images).map(({ reference }) => reference));
-  const own = csv.containers().filter(({ node }) => references.has(textOf(node, 'image') ?? ''));
+function setVersions(csv: CsvDocument, edits: CsvEdits): void {
+  const { operatorVersion } = edits;
+  const own = csv.containers().filter((container) => runsOperator(container, edits));
   const variables = own.flatMap((container) => versionVariables(container));
   for (const variable of variables) {
     setText(variable, 'value', operatorVersion);
@@ -101,6 +106,14 @@ function setVersions(csv: CsvDocument, { images, operatorVersion }: CsvEdits): v
   }
   if (variables.length > 0) return;
   for (const container of own) addEnvironment(container, 'VERSION', operatorVersion);
+}
+
+/** Where others place the images, none is known by its reference: a container is known by the released version, or by not being external. */
+function runsOperator(container: CsvContainer, { images, external, base }: CsvEdits): boolean {
+  const reference = textOf(container.node, 'image') ?? '';
+  if (images !== null) return Object.values(images).some((image) => image.reference === reference);
+  const says = versionVariables(container).some((node) => textOf(node, 'value') === base.version);
+  return says || !external.some((glob) => matchesGlob(reference, glob));
 }
 
 function versionVariables(container: CsvContainer) {

@@ -16,6 +16,7 @@ export interface RequestFlags {
   readonly base?: readonly string[];
   /** `COMPONENT=none` or `COMPONENT=FILE[,FILE…]`. */
   readonly patches?: readonly string[];
+  readonly strategy?: string;
   readonly remote?: string;
   readonly notify?: readonly string[];
   readonly rebuild?: true;
@@ -38,6 +39,7 @@ export async function assembleBody(
     ...optional('name', flags.name),
     ...optional('release', flags.release),
     ...optional('product', flags.productRef),
+    ...optional('strategy', flags.strategy),
     ...optional('remote', flags.remote),
     ...(flags.notify === undefined ? {} : { notify: flags.notify }),
     ...(flags.patches === undefined ? {} : { patches: patchesOf(flags.patches) }),

@@ -188,6 +188,8 @@ describe('the request that is made of refs and flags', () => {
         'tektoncd/pipeline=main',
         '--remote',
         'demo',
+        '--strategy',
+        'makefile',
       ],
       ...['--patches', 'tektoncd/pipeline=none', '--patches', 'tektoncd/operator=1.patch,2.patch'],
       ...['--notify', 'team', '--notify', 'me', '--rebuild', '--product-ref', 'a/b#1'],
@@ -197,6 +199,7 @@ describe('the request that is made of refs and flags', () => {
         name: 'n',
         release: '1.23',
         product: 'a/b#1',
+        strategy: 'makefile',
         remote: 'demo',
         notify: ['team', 'me'],
         patches: {

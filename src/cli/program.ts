@@ -184,6 +184,7 @@ function withRequestOptions(command: Command): Command {
     .option('--base <branch>', "[COMPONENT=]a pull request's base branch", collect)
     .option('--patches <patches>', 'COMPONENT=none, or COMPONENT=FILE,… to leave out', collect)
     .option('--product-ref <ref>', 'a change of the productization repository')
+    .option('--strategy <how>', 'images, or makefile: by the Makefile of the product')
     .option('--remote <remote>', 'name of a configured remote')
     .option('--notify <target>', 'name of a configured notify target', collect)
     .option('--rebuild', 'use nothing that was built before, but compare')

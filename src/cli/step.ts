@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { createBuilder } from '../adapters/buildah.ts';
 import { createConfined } from '../adapters/confined.ts';
 import { createMakeAlone } from '../adapters/key-lock.ts';
+import { createMake } from '../adapters/make.ts';
 import { createPersist, type Persist, patienceOfSteps } from '../adapters/persist.ts';
 import { createRegistry } from '../adapters/registry.ts';
 import type { Build } from '../builds/build.ts';
@@ -178,7 +179,8 @@ async function openTools(
   const seeds = await createRegistry(configuration, { folder, signal });
   const builder = await createBuilder(configuration, { state, persist, registry: seeds });
   const makeAlone = createMakeAlone(state, signal);
-  return { registry, builder, confined: createConfined(), makeAlone };
+  const make = createMake(configuration);
+  return { registry, builder, confined: createConfined(), make, makeAlone };
 }
 
 function openLog(folder: string | undefined, id: string) {

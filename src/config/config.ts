@@ -80,6 +80,12 @@ export const Configuration = z.strictObject({
     .optional()
     .describe("Platform to build; default: the machine's own."),
   network: z.array(z.string()).default([]).describe('Images whose build may use the network.'),
+  'allow-unconfined': z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether requests may ask for `"strategy": "makefile"`: code of any ref then runs with all rights of the service, on its network and with the push credential of the remote.',
+    ),
   notify: z
     .record(
       z.string(),

@@ -50,6 +50,23 @@ test('the order of anything unordered does not change a plan', () => {
   );
 });
 
+test('a Makefile takes the place of images and bundle, and gets the payload that they would get', () => {
+  const lock = { ...facts.lock, strategy: 'makefile' } as const;
+  const other = assemblePlan({ ...facts, lock });
+  const payloads = (of: Plan) => of.steps.filter(({ kind }) => kind === 'payload');
+  expect(payloads(other)).toEqual(payloads(plan));
+  const ids = payloads(other).map(({ id }) => id);
+  const manifests = other.steps.filter(({ kind }) => kind === 'manifests').map(({ id }) => id);
+  expect(
+    other.steps.slice(ids.length + manifests.length).map(({ id, needs }) => [id, needs]),
+  ).toEqual([
+    ['makefile', [...ids, ...manifests].sort()],
+    ['index', ['makefile']],
+    ['verify', ['index']],
+    ['report', ['verify']],
+  ]);
+});
+
 test('a step comes after everything that it needs, and needs only what there is', () => {
   const seen = new Set<string>();
   for (const { id, needs } of plan.steps) {

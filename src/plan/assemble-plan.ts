@@ -74,10 +74,18 @@ export function assemblePlan(facts: PlanFacts): Plan {
     upstreamSources: facts.upstreamSources,
     steps: [
       ...payloads,
-      ...[...images].sort((a, b) => compare(a.group, b.group) || compare(a.id, b.id)),
-      ...operators,
-      ...manifests,
-      ...closingSteps(images, operators, manifests),
+      ...(facts.lock.strategy === 'images'
+        ? [
+            ...[...images].sort((a, b) => compare(a.group, b.group) || compare(a.id, b.id)),
+            ...operators,
+            ...manifests,
+            ...bundleSteps('bundle', [
+              ...images.filter(({ final }) => final),
+              ...operators,
+              ...manifests,
+            ]),
+          ]
+        : [...manifests, ...bundleSteps('makefile', [...payloads, ...manifests])]),
     ],
   };
 }
@@ -89,6 +97,7 @@ const weights = {
   image: 30,
   'operator-payload': 3,
   manifests: 15,
+  makefile: 240,
   bundle: 3,
   index: 4,
   verify: 5,
@@ -225,20 +234,15 @@ function manifestsSteps(facts: PlanFacts): StepOf<'manifests'>[] {
   });
 }
 
-function closingSteps(
-  images: readonly StepOf<'image'>[],
-  operators: readonly Step[],
-  manifests: readonly Step[],
-): Step[] {
-  const finals = images.filter(({ final }) => final);
-  const made = [...finals, ...operators, ...manifests].map(({ id }) => id).sort(compare);
-  const step = <Kind extends 'bundle' | 'index' | 'verify' | 'report'>(
+/** Whatever makes the bundle, and what follows it. */
+function bundleSteps(maker: 'bundle' | 'makefile', made: readonly Step[]): Step[] {
+  const step = <Kind extends 'bundle' | 'makefile' | 'index' | 'verify' | 'report'>(
     kind: Kind,
     needs: readonly string[],
   ) => ({ id: kind, kind, needs, key: null, group: kind, weight: weights[kind] });
   return [
-    step('bundle', made),
-    step('index', ['bundle']),
+    step(maker, made.map(({ id }) => id).sort(compare)),
+    step('index', [maker]),
     step('verify', ['index']),
     step('report', ['verify']),
   ];

@@ -48,6 +48,9 @@ export type PinnedSource =
       readonly onto: CommitSha;
     };
 
+/** How a build is made: image by image, or by the targets of the product's own Makefile. */
+export type Strategy = 'images' | 'makefile';
+
 /** Which downstream patches are bypassed. */
 export type PatchPolicy = 'none' | { readonly skip: readonly string[] };
 
@@ -72,5 +75,5 @@ export interface Lock {
   /** `push`: where we push to; `pull`: the same place as a cluster names it (it is written into bundle and payload). */
   readonly remote: { readonly name: string; readonly push: string; readonly pull: string };
   readonly platforms: readonly string[];
-  readonly strategy: 'images';
+  readonly strategy: Strategy;
 }

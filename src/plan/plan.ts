@@ -70,6 +70,7 @@ export type Step =
       readonly kodata: string;
     })
   | (StepBase & { readonly kind: 'manifests'; readonly component: ComponentName })
+  | (StepBase & { readonly kind: 'makefile' })
   | (StepBase & { readonly kind: 'bundle' })
   | (StepBase & { readonly kind: 'index' })
   | (StepBase & { readonly kind: 'verify' })
@@ -101,14 +102,17 @@ export interface Plan {
 /** One place that was checked by `verify`. */
 export interface Inclusion {
   readonly component: ComponentName;
-  /** `image/<name>`, `payload` or `manifests`. */
+  /** `image/<name>`, `payload`, `manifests` or `makefile`. */
   readonly place: string;
   /** The combined commit that is in there. */
   readonly commit: CommitSha;
   readonly tree: TreeSha;
   readonly requested: boolean;
-  /** `included`: proven; `not-from-your-ref`: the place carries the component another way. */
-  readonly outcome: 'included' | 'not-from-your-ref';
+  /**
+   * `included`: proven; `not-from-your-ref`: the place carries the component another way; `source-not-provable`:
+   * the product's Makefile was given the source, and what it made of it is believed.
+   */
+  readonly outcome: 'included' | 'not-from-your-ref' | 'source-not-provable';
   /** How it was proven: a sentence. */
   readonly proof: string;
 }
@@ -137,6 +141,15 @@ export type StepOutput =
       readonly image: string;
     })
   | {
+      readonly kind: 'makefile';
+      /** Of the bundle. */
+      readonly digest: Digest;
+      /** The bundle by digest, as a cluster pulls it. */
+      readonly image: string;
+      /** The images that it pushed under the tag, of those that product.yaml describes. */
+      readonly images: Readonly<Record<ImageName, Digest>>;
+    }
+  | {
       readonly kind: 'verify';
       readonly inclusion: readonly Inclusion[];
       readonly unpullable: readonly Unpullable[];
@@ -145,3 +158,11 @@ export type StepOutput =
 
 /** Outputs by step id. */
 export type StepOutputs = Readonly<Record<string, StepOutput>>;
+
+/** The bundle of a build, made by whichever step does that; undefined before. */
+export function bundleOf(
+  outputs: StepOutputs,
+): { readonly digest: Digest; readonly image: string } | undefined {
+  const output = outputs['bundle'] ?? outputs['makefile'];
+  return output?.kind === 'bundle' || output?.kind === 'makefile' ? output : undefined;
+}

@@ -22,6 +22,7 @@ export function contradictions(product: Product): Contradiction[] {
     ...entriesOf(product.images).flatMap(([name, image]) => checkImage(name, image, product)),
     ...checkGoPaths(product),
     ...checkCsvNames(product),
+    ...checkImagesOrMakefile(product),
     ...checkKodata(product),
     ...checkIndex(product),
   ];
@@ -179,7 +180,14 @@ function checkCsvNames({ images }: Product): Contradiction[] {
   ];
 }
 
+function checkImagesOrMakefile({ images, makefile }: Product): Contradiction[] {
+  if (Object.keys(images).length > 0 || makefile !== undefined) return [];
+  return [{ path: [], text: 'name the `images` of the product, or the targets of its `makefile`' }];
+}
+
 function checkKodata(product: Product): Contradiction[] {
+  // What its Makefile makes of a payload is not described then.
+  if (Object.keys(product.images).length === 0) return [];
   const withPayload = entriesOf(product.components).find(
     ([, { payload }]) => payload !== undefined,
   );

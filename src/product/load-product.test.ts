@@ -51,6 +51,17 @@ test('the small product is right as it is', () => {
   expect(parseProduct(small, 'p.yaml')).toMatchObject({ ok: true });
 });
 
+test('images may be left out where the targets of a Makefile are named, and only there', () => {
+  const bare = small.replace(/^images:\n( {2}.*\n)+/m, '');
+  expect(bare).not.toBe(small);
+  const parsed = parseProduct(bare, 'p.yaml');
+  expect(parsed.ok ? '' : parsed.failures[0].detail).toMatch(/name the `images`.*`makefile`/);
+  expect(parseProduct(`${bare}makefile: {targets: [bundle/push]}\n`, 'p.yaml')).toMatchObject({
+    ok: true,
+    value: { images: {}, makefile: { targets: ['bundle/push'], variables: {} } },
+  });
+});
+
 describe('what is wrong is told with its place', () => {
   test.for<[from: string, to: string, at: string, text: RegExp]>([
     ['layout: distgit', 'layout: distgot', '2:1', /layout/],
@@ -102,6 +113,13 @@ describe('what is wrong is told with its place', () => {
     ['kodata: /kodata', 'kodata: /kodata, args: {REMOTE_SOURCE: x}', '11:', /set by every build/],
     ['context: distgit/containers/one', 'context: ../one', '10:', /inside the repository/],
     ['product: p\n', '', '1:', /product/],
+    ['product: p', 'product: p\nmakefile: {targets: [-j8]}', '2:', /must be the name of a target/],
+    [
+      'product: p',
+      'product: p\nmakefile: {targets: [all], variables: {A-B: x}}',
+      '2:',
+      /A-B|variable/,
+    ],
   ])('%s → %s', ([from, to, at, text]) => {
     const changed = small.replace(from, to);
     expect(changed).not.toBe(small);

@@ -217,6 +217,21 @@ const image = z.strictObject({
   args: z.record(envName, z.string()).default({}).describe('Build arguments.'),
 });
 
+const makefile = z.strictObject({
+  targets: z
+    .array(z.string().regex(/^[A-Za-z0-9_][\w./%+@-]*$/, 'must be the name of a target'))
+    .min(1)
+    .describe(
+      'Targets that build and push everything, run in this order with `REMOTE` and `TAG` set.',
+    ),
+  variables: z
+    .record(envName, z.string().regex(/^[^\n\0]*$/, 'must be one line'))
+    .default({})
+    .describe(
+      'Further variables of make. `{components}` is replaced by the path of a components file that names the files of the payload.',
+    ),
+});
+
 /** What a product is: components, images, where payload and bundle come from. Source: docs/reference/product.md. */
 export const Product = z.strictObject({
   product: z
@@ -233,7 +248,10 @@ export const Product = z.strictObject({
     .describe('Upstream repositories, named as in upstream_sources.yaml.'),
   images: z
     .record(imageName, image)
-    .describe('Every image that is built, by its name in the remote.'),
+    .default({})
+    .describe(
+      'Every image that is built, by its name in the remote. A product without any is built by its Makefile alone.',
+    ),
   cache: z
     .array(cacheFolder)
     .default([])
@@ -258,6 +276,9 @@ export const Product = z.strictObject({
       ),
     base: z.string().optional().describe('The opm base image.'),
   }),
+  makefile: makefile
+    .optional()
+    .describe("The product's own targets, for requests with the strategy `makefile`."),
   verify: z
     .strictObject({
       revision: z

@@ -52,6 +52,8 @@ interface Problem {
 }
 
 function unnamedFolders(tree: FileTree, product: Product): Problem[] {
+  // Its Makefile knows what they are.
+  if (Object.keys(product.images).length === 0) return [];
   const folders = [...tree.keys()]
     .filter((path) => path.startsWith(`${containers}/`) && path.split('/').length > 3)
     .map((path) => path.split('/').slice(0, 3).join('/'));

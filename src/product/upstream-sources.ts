@@ -77,6 +77,24 @@ export function sourcesOfComponents(
   return ok(Object.fromEntries(found) as Record<ComponentName, UpstreamSource>);
 }
 
+/**
+ * The entries of an updated file, each under the component that has its place in `pinned`: what they
+ * say now need not tell whose they are.
+ */
+export function sourcesAtPlaces(
+  updated: string,
+  pinned: Readonly<Record<ComponentName, UpstreamSource>>,
+): Outcome<Readonly<Record<ComponentName, UpstreamSource>>> {
+  const entries = parseUpstreamSources(updated);
+  if (!entries.ok) return entries;
+  const found = (Object.keys(pinned) as ComponentName[]).map((component) => {
+    const entry = entries.value.find(({ index }) => index === pinned[component]?.index);
+    if (entry === undefined) throw new Error(`the update lost the entry of ${component}`);
+    return [component, entry] as const;
+  });
+  return ok(Object.fromEntries(found) as Record<ComponentName, UpstreamSource>);
+}
+
 /** Entries of the component's own repository, else those of a fork of it. */
 function entriesOf(
   component: ComponentName,

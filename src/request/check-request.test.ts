@@ -5,9 +5,11 @@ import { matchComponent } from './match-component.ts';
 import { parseRequest } from './parse-request.ts';
 
 const product = demoProduct();
+const remote = { push: 'registry.example.com/demo', default: false };
 const known = {
-  remotes: { demo: { default: true }, team: { default: false } },
+  remotes: { demo: { ...remote, default: true }, team: remote },
   notify: { team: {} },
+  'allow-unconfined': false,
 };
 
 function check(body: object, names: Parameters<typeof checkRequest>[2] = known) {
@@ -31,7 +33,7 @@ test('defaults are filled in, and aliases become the names of components', () =>
 });
 
 test('the only remote is the default', () => {
-  const remotes = { team: { default: false } };
+  const remotes = { team: remote };
   expect(check({}, { ...known, remotes })).toMatchObject({ ok: true, value: { remote: 'team' } });
 });
 
@@ -108,7 +110,7 @@ describe('unknown names are told, with the nearest known', () => {
   });
 
   test('a remote must be named where there is no default', () => {
-    const remotes = { a: { default: false }, b: { default: false } };
+    const remotes = { a: remote, b: remote };
     expect(check({}, { ...known, remotes })).toMatchObject({
       ok: false,
       failures: [{ reason: 'unknown-remote', hint: 'Known: a, b.' }],

@@ -1,16 +1,19 @@
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { ok } from '../builds/result.ts';
-import type { PatchPolicy } from '../plan/lock.ts';
+import type { PatchPolicy, Strategy } from '../plan/lock.ts';
 import type { ComponentName } from '../plan/names.ts';
 import type { Product } from '../product/product.ts';
+import { defaultStrategy, type StrategyRules, strategyProblems } from './check-strategy.ts';
 import { didYouMean } from './nearest.ts';
 import type { BuildRequest, RequestParts, Wish } from './parse-request.ts';
 import { quote } from './quote.ts';
 import { pointerTo } from './shape-problems.ts';
 
-/** Configured names that a request may use: remote (which one is the default) and notify targets. */
-export interface KnownNames {
-  readonly remotes: Readonly<Record<string, { readonly default: boolean }>>;
+/** What of the configuration a request may use: remotes (which one is the default), notify targets, strategies. */
+export interface KnownNames extends StrategyRules {
+  readonly remotes: Readonly<
+    Record<string, StrategyRules['remotes'][string] & { readonly default: boolean }>
+  >;
   readonly notify: Readonly<Record<string, unknown>>;
 }
 
@@ -22,6 +25,7 @@ export interface CheckedRequest {
   readonly notify: readonly string[];
   readonly rebuild: boolean;
   readonly release: string;
+  readonly strategy: Strategy;
   readonly remote: string;
   readonly product?: Wish;
 }
@@ -72,12 +76,14 @@ export function checkParts(
   request.notify.forEach((target) => {
     checkName('unknown-notify-target', ['notify'], target, Object.keys(known.notify), failures);
   });
+  const strategy = request.strategy ?? defaultStrategy(product);
+  failures.push(...strategyProblems(strategy, remote, product, known));
   const { name, notify, rebuild, product: wish } = request;
   if (!isOf(product.releases, release) || !isOf(known.remotes, remote)) {
     return { failures, checked: undefined };
   }
   const checked = {
-    ...{ name, components: readable(components), patches, rebuild, release, remote },
+    ...{ name, components: readable(components), patches, rebuild, release, strategy, remote },
     notify: [...notify].sort(),
     ...(wish && { product: wish }),
   };

@@ -30,6 +30,7 @@ test('a request keeps what was asked, and reads the refs', () => {
     release: '1.6',
     product: 'openshift-pipelines/productization#3',
     patches: { 'tektoncd/pipeline': { skip: ['0001-x.patch'] }, 'tektoncd/triggers': 'none' },
+    strategy: 'makefile',
     remote: 'team',
     notify: ['b', 'a', 'b'],
     rebuild: true,
@@ -49,6 +50,7 @@ test('a request keeps what was asked, and reads the refs', () => {
       patches: { 'tektoncd/pipeline': { skip: ['0001-x.patch'] }, 'tektoncd/triggers': 'none' },
       notify: ['b', 'a'],
       release: '1.6',
+      strategy: 'makefile',
       remote: 'team',
       rebuild: true,
     },
@@ -184,6 +186,11 @@ describe('a request that cannot be read', () => {
       'rebuilds with words',
       { name: 'x', components: pipeline, rebuild: 'yes' },
       ['/rebuild', 'bad-request', /true or false/],
+    ],
+    [
+      'has a strategy of its own',
+      { name: 'x', components: pipeline, strategy: 'make' },
+      ['/strategy', 'bad-request', /"images" or "makefile"/],
     ],
     [
       'tells numbers',

@@ -1,6 +1,6 @@
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { ok } from '../builds/result.ts';
-import type { PatchPolicy } from '../plan/lock.ts';
+import type { PatchPolicy, Strategy } from '../plan/lock.ts';
 import { quote } from './quote.ts';
 import { parseRef, type Ref } from './ref.ts';
 import { refNameProblem } from './ref-name.ts';
@@ -32,6 +32,7 @@ export interface BuildRequest {
   readonly rebuild: boolean;
   readonly product?: Wish;
   readonly release?: string;
+  readonly strategy?: Strategy;
   readonly remote?: string;
 }
 
@@ -171,7 +172,7 @@ function meaningProblems(json: unknown): Failure[] {
 /** The fields of a body that have their shape; of patches that have not, the names alone count. */
 function wellFormed(json: unknown): RequestBody {
   const body = members(json);
-  const { name, release, remote, notify, rebuild, patches } = RequestBody.shape;
+  const { name, release, strategy, remote, notify, rebuild, patches } = RequestBody.shape;
   const patch = patches.unwrap().valueType;
   const policies = entries(body['patches']).map(
     ([component, policy]) => [component, patch.safeParse(policy).data ?? 'none'] as const,
@@ -179,6 +180,7 @@ function wellFormed(json: unknown): RequestBody {
   return {
     name: name.safeParse(body['name']).data ?? '',
     release: release.safeParse(body['release']).data,
+    strategy: strategy.safeParse(body['strategy']).data,
     remote: remote.safeParse(body['remote']).data,
     notify: notify.safeParse(body['notify']).data,
     rebuild: rebuild.safeParse(body['rebuild']).data,
@@ -187,7 +189,7 @@ function wellFormed(json: unknown): RequestBody {
 }
 
 function assemble(body: RequestBody, wishes: Wishes): RequestParts {
-  const { name, release, remote, notify = [], rebuild = false, patches = {} } = body;
+  const { name, release, strategy, remote, notify = [], rebuild = false, patches = {} } = body;
   return {
     name,
     components: wishes.components,
@@ -196,6 +198,7 @@ function assemble(body: RequestBody, wishes: Wishes): RequestParts {
     rebuild,
     ...(wishes.product === undefined ? {} : { product: wishes.product }),
     ...(release === undefined ? {} : { release }),
+    ...(strategy === undefined ? {} : { strategy }),
     ...(remote === undefined ? {} : { remote }),
   };
 }

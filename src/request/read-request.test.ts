@@ -3,7 +3,8 @@ import { demoProduct } from '../product/demo-product.fixture.ts';
 import { readRequest } from './read-request.ts';
 
 const product = demoProduct();
-const known = { remotes: { demo: { default: true } }, notify: {} };
+const remote = { push: 'registry.example.com/demo', default: true };
+const known = { remotes: { demo: remote }, notify: {}, 'allow-unconfined': false };
 
 function problems(body: unknown) {
   const { failures, request } = readRequest(body, product, known);

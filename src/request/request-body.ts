@@ -77,6 +77,12 @@ export const RequestBody = z
       .record(z.string(), policy)
       .optional()
       .describe('Component → downstream patches that are left out: `none` applies none of them.'),
+    strategy: z
+      .enum(['images', 'makefile'])
+      .optional()
+      .describe(
+        "How it is built: `images`, each by itself and in the sandbox; `makefile`, by the product's own Makefile, which runs the code of the refs unconfined (where the configuration allows it). Default: `images`, or `makefile` for a product that describes no images.",
+      ),
     remote: z
       .string()
       .min(1)

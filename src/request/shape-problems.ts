@@ -39,7 +39,10 @@ function isOfOtherType(issue: Issue): boolean {
 }
 
 const keys: Readonly<Record<string, readonly string[]>> = {
-  '': ['name', 'components', 'release', 'product', 'patches', 'remote', 'notify', 'rebuild'],
+  '': [
+    ...['name', 'components', 'release', 'product', 'patches', 'strategy', 'remote', 'notify'],
+    'rebuild',
+  ],
   components: ['ref', 'as', 'base'],
   product: ['ref', 'as', 'base'],
   patches: ['skip'],
@@ -98,6 +101,7 @@ const expected: Readonly<Record<string, readonly [detail: string, hint: string]>
     'the file name of a patch',
     'Write file names of patches: ["0001-x.patch"].',
   ],
+  strategy: ['"images" or "makefile"', 'Leave it out for what the product is described for.'],
   remote: ['the name of a remote', 'Leave it out for the default remote.'],
   notify: [
     'a target or a list of targets',

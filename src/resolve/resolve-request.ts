@@ -149,7 +149,7 @@ function assembleLock(
     patches: canonicalPatches(request),
     remote: { name: request.remote, push, pull: remote.pull?.replace(/\/+$/, '') ?? push },
     platforms: configuration.platforms ?? [platform],
-    strategy: 'images',
+    strategy: request.strategy,
   };
 }
 

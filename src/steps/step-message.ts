@@ -41,6 +41,12 @@ const output = z.discriminatedUnion('kind', [
     image: z.string(),
   }),
   z.object({
+    kind: z.literal('makefile'),
+    digest,
+    image: z.string(),
+    images: z.record(z.string(), digest),
+  }),
+  z.object({
     kind: z.literal('verify'),
     inclusion: z.array(
       z.object({
@@ -49,7 +55,7 @@ const output = z.discriminatedUnion('kind', [
         commit: z.string(),
         tree: z.string(),
         requested: z.boolean(),
-        outcome: z.enum(['included', 'not-from-your-ref']),
+        outcome: z.enum(['included', 'not-from-your-ref', 'source-not-provable']),
         proof: z.string(),
       }),
     ),

@@ -10,6 +10,7 @@ const programs: Programs = {
   'operator-payload': async () =>
     (await import('./operator-payload/run-operator-payload.ts')).runOperatorPayload,
   manifests: async () => (await import('./manifests/run-manifests.ts')).runManifests,
+  makefile: async () => (await import('./makefile/run-makefile.ts')).runMakefile,
   bundle: async () => (await import('./bundle/run-bundle.ts')).runBundle,
   index: async () => (await import('./index/run-index.ts')).runIndex,
   verify: async () => (await import('./verify/run-verify.ts')).runVerify,

@@ -1,7 +1,7 @@
 import type { Build } from '../builds/build.ts';
 import type { Configuration } from '../config/config.ts';
 import type { CompileCache } from '../plan/compile-cache.ts';
-import type { Digest, Key } from '../plan/names.ts';
+import type { Digest, Key, Tag } from '../plan/names.ts';
 import type { Plan, StepKind, StepOf, StepOutput, StepOutputs } from '../plan/plan.ts';
 
 /** A manifest as the registry keeps it, byte for byte. */
@@ -73,6 +73,24 @@ export type MakeAlone = <Value>(
   waiting: () => void,
   work: () => Promise<Value>,
 ) => Promise<Value>;
+/** Targets of a product's own Makefile. */
+export interface MakeRun {
+  /** Folder of the Makefile. */
+  readonly folder: string;
+  readonly targets: readonly string[];
+  readonly variables: Readonly<Record<string, string>>;
+  /** Git URL → repository that takes its place, as a path below those that the build exports. */
+  readonly repositories: Readonly<Record<string, string>>;
+  readonly tag: Tag;
+  /** Name of the remote whose authfile the targets see. */
+  readonly remote: string;
+}
+
+/** Runs code of refs with all rights of this process (docs/decisions/, "A product's own Makefile"): nothing but the strategy `makefile` may. */
+export interface Make {
+  /** Runs the targets one after the other. Throws FailureError `target-failed` with the one that failed and its last lines. */
+  run(run: MakeRun, to: Pick<StepContext, 'log' | 'progress'>, signal: AbortSignal): Promise<void>;
+}
 
 /** What a step has at hand. */
 export interface StepContext {
@@ -83,6 +101,7 @@ export interface StepContext {
   readonly builder: Builder;
   readonly confined: Confined;
   readonly makeAlone: MakeAlone;
+  readonly make: Make;
   /** A folder of its own, removed afterwards. */
   readonly workdir: string;
   /** True: hits are not used, but compared. */

@@ -27,6 +27,13 @@ export function labelsOf(reference: string): Readonly<Record<string, string>> {
   return config.Labels ?? {};
 }
 
+/** The payload that an operator image carries, by path. */
+export function kodataOf(reference: string): ReadonlyMap<string, Buffer> {
+  const inKodata = (path: string) => path.startsWith('kodata/') && !path.endsWith('/.wh..wh..opq');
+  const files = [...filesOf(reference)].filter(([path]) => inKodata(path));
+  return new Map(files.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 /** All files of an image by path, as a container sees them, with skopeo and tar. Of white-outs, only whole folders are heeded. */
 export function filesOf(reference: string): Map<string, Buffer> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-image-'));

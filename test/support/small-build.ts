@@ -12,7 +12,7 @@ import {
   withFiles,
 } from '../../src/plan/file-tree.ts';
 import { sourceKey } from '../../src/plan/keys.ts';
-import type { Lock, PinnedSource } from '../../src/plan/lock.ts';
+import type { Lock, PinnedSource, Strategy } from '../../src/plan/lock.ts';
 import type { CommitSha, ComponentName, Digest, Key, TreeSha } from '../../src/plan/names.ts';
 import { operatorPayloadKey } from '../../src/plan/operator-payload-key.ts';
 import type { Plan, Source, StepOutput } from '../../src/plan/plan.ts';
@@ -24,9 +24,16 @@ import { writeDataImage } from '../../src/steps/data-image.ts';
 import { gzipLayer } from '../../src/steps/oci-layout.ts';
 import { readProductFiles } from '../../src/steps/product-files.ts';
 import { type ComponentFiles, readFacts } from '../../src/steps/read-facts.ts';
-import type { Registry, StepContext } from '../../src/steps/step.ts';
+import type { Make, Registry, StepContext } from '../../src/steps/step.ts';
 import { MemoryRegistry } from './memory-registry.ts';
-import { operator, pipeline, smallProduct, smallProductFiles, tree } from './small-product.ts';
+import {
+  operator,
+  pipeline,
+  smallProduct,
+  smallProductFiles,
+  smallUpstreamSources,
+  tree,
+} from './small-product.ts';
 
 export { operator, pipeline, tree } from './small-product.ts';
 
@@ -36,6 +43,7 @@ export interface SmallBuild extends AsyncDisposable {
   readonly remote: string;
   plan: Plan;
   outputs: Record<string, StepOutput>;
+  make: Make;
   readonly logged: string[];
   context(): StepContext;
   /** Pushes an image of one layer with these files, and returns its digest. */
@@ -46,6 +54,9 @@ export interface SmallBuild extends AsyncDisposable {
 export interface SmallBuildOptions {
   readonly registry?: Registry;
   readonly remote?: string;
+  readonly strategy?: Strategy;
+  /** `allow-unconfined` of the configuration. */
+  readonly unconfined?: boolean;
   readonly product?: Partial<Product>;
   /** Files of the productization repository over the usual ones. */
   readonly productFiles?: FileTree;
@@ -146,7 +157,7 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
     patches: {},
     remote: { name: 'demo', push: remote, pull: remote },
     platforms: ['linux/amd64'],
-    strategy: 'images',
+    strategy: options.strategy ?? 'images',
   };
 
   const digest = lockDigest(lock);
@@ -162,7 +173,7 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
   });
   const plan = assemblePlan({
     ...{ tag, lockDigest: digest, lock, product, sources, productSource, patches: [], bases: {} },
-    ...{ upstreamSources: 'git: []\n', tools: builder.tools, ...facts },
+    ...{ upstreamSources: smallUpstreamSources, tools: builder.tools, ...facts },
   });
   const keyOf = (id: string): Key => {
     const key = plan.steps.find((step) => step.id === id)?.key;
@@ -170,7 +181,7 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
     return key;
   };
 
-  const payloads = {
+  const payloads: Record<ComponentName, Digest> = {
     [operator]: await artifact(
       keyOf(`payload/${operator}`),
       'payload',
@@ -198,37 +209,53 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
     'tekton-pipeline/00-prereconcile/scc.yaml': 'scc',
     'tekton-pipeline/0.68.0-tabcdef/00-pipelines.yaml': 'kind: Deployment\n',
   });
-  const program = tree({
-    'ko-app/controller': 'program',
-    'kodata/HEAD': `${sources[pipeline]?.commit}\n`,
-  });
-  const controllerKey = keyOf('image/controller');
-  const operatorKey = keyOf('image/operator');
-  const operatorBaseFiles = tree({ 'ko-app/operator': 'program', 'kodata/old.yaml': 'old' });
-  const put = options.kodata?.(kodata) ?? kodata;
-  const withoutPayload = await pushImage(
-    `${remote}/operator:key-${operatorKey}`,
-    operatorBaseFiles,
-  );
-  const payloadKey = operatorPayloadKey({
-    image: withoutPayload,
-    payloads,
-    kodata: '/kodata',
-  });
-  const digests = {
-    controller: await pushImage(`${remote}/controller:key-${controllerKey}`, program),
-    operatorBase: withoutPayload,
-    operator: await pushImage(
-      `${remote}/operator:key-${payloadKey}`,
+  /** Images by key and under the tag; a Makefile makes others. */
+  const makeImages = async (): Promise<Record<string, StepOutput>> => {
+    const program = tree({
+      'ko-app/controller': 'program',
+      'kodata/HEAD': `${sources[pipeline]?.commit}\n`,
+    });
+    const controllerKey = keyOf('image/controller');
+    const operatorKey = keyOf('image/operator');
+    const operatorBaseFiles = tree({ 'ko-app/operator': 'program', 'kodata/old.yaml': 'old' });
+    const put = options.kodata?.(kodata) ?? kodata;
+    const withoutPayload = await pushImage(
+      `${remote}/operator:key-${operatorKey}`,
       operatorBaseFiles,
-      new Map([
-        ...tree({ 'kodata/.wh..wh..opq': '' }),
-        ...[...put].map(([path, file]) => [`kodata/${path}`, file] as const),
-      ]),
-    ),
+    );
+    const payloadKey = operatorPayloadKey({
+      image: withoutPayload,
+      payloads,
+      kodata: '/kodata',
+    });
+    const digests = {
+      controller: await pushImage(`${remote}/controller:key-${controllerKey}`, program),
+      operatorBase: withoutPayload,
+      operator: await pushImage(
+        `${remote}/operator:key-${payloadKey}`,
+        operatorBaseFiles,
+        new Map([
+          ...tree({ 'kodata/.wh..wh..opq': '' }),
+          ...[...put].map(([path, file]) => [`kodata/${path}`, file] as const),
+        ]),
+      ),
+    };
+    await registry.copy(
+      `${remote}/controller@${digests.controller}`,
+      `${remote}/controller:${tag}`,
+    );
+    await registry.copy(`${remote}/operator@${digests.operator}`, `${remote}/operator:${tag}`);
+    return {
+      'image/controller': made('image', 'controller', controllerKey, digests.controller),
+      'image/operator': made('image', 'operator', operatorKey, digests.operatorBase),
+      'operator-payload/operator': made(
+        'operator-payload',
+        'operator',
+        payloadKey,
+        digests.operator,
+      ),
+    };
   };
-  await registry.copy(`${remote}/controller@${digests.controller}`, `${remote}/controller:${tag}`);
-  await registry.copy(`${remote}/operator@${digests.operator}`, `${remote}/operator:${tag}`);
   const made = (
     kind: 'image' | 'operator-payload',
     name: string,
@@ -240,21 +267,25 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
   const logged: string[] = [];
   const build: SmallBuild = {
     ...{ registry, remote, plan, logged, pushImage },
+    make: { run: () => Promise.reject(new Error('no Makefile here')) },
     outputs: {
-      'image/controller': made('image', 'controller', controllerKey, digests.controller),
-      'image/operator': made('image', 'operator', operatorKey, digests.operatorBase),
-      'operator-payload/operator': made(
-        'operator-payload',
-        'operator',
-        payloadKey,
-        digests.operator,
+      ...Object.fromEntries(
+        Object.entries<Digest>(payloads).map(([component, digest]) => {
+          const id = `payload/${component}`;
+          return [id, { kind: 'payload', key: keyOf(id), reused: false, digest }] as const;
+        }),
       ),
+      ...(lock.strategy === 'images' ? await makeImages() : {}),
     },
     context: () => ({
       ...{ plan: build.plan, outputs: build.outputs, registry, workdir: folder, rebuild: false },
-      configuration: Configuration.parse({ remotes: { demo: { push: remote, default: true } } }),
+      configuration: Configuration.parse({
+        remotes: { demo: { push: remote, default: true } },
+        'allow-unconfined': options.unconfined ?? false,
+      }),
       builder,
       makeAlone: (_reference, _waiting, work) => work(),
+      make: build.make,
       confined: { run: () => Promise.reject(new Error('no programs here')) },
       signal: new AbortController().signal,
       log: (text) => logged.push(text),

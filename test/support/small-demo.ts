@@ -30,6 +30,14 @@ export function smallProduct(world: DemoWorld): string {
     repository: `https://github.com/${makeSmallRepository(world)}`,
     components: only(whole.components, components),
     images: only(whole.images, images),
+    makefile: {
+      ...whole.makefile,
+      variables: {
+        ...whole.makefile.variables,
+        COMPONENT_NAMES: components.map((name) => name.replace(/^.*\//, '')).join(' '),
+        operator_IMAGES: 'openshift-pipelines-operator',
+      },
+    },
     external: [...whole.external, 'registry.example.com/openshift-pipelines/*'],
   });
 }
@@ -38,6 +46,7 @@ interface WholeProduct {
   readonly components: Readonly<Record<string, unknown>>;
   readonly images: Readonly<Record<string, unknown>>;
   readonly external: readonly string[];
+  readonly makefile: { readonly variables: Readonly<Record<string, string>> };
 }
 
 /** Makes a productization repository with fewer containers beside the demo's; gives its name. */

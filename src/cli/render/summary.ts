@@ -104,6 +104,7 @@ function inclusion({ tag, inclusion: places }: Build, { proofs }: SummaryOptions
 
 function outcomeOf({ outcome, requested }: Build['inclusion'][number]): string {
   if (outcome === 'not-from-your-ref') return 'not from your ref';
+  if (outcome === 'source-not-provable') return 'source not provable';
   return requested ? 'included' : 'as pinned';
 }
 

@@ -1,35 +1,19 @@
-import { demand, FailureError } from '../../builds/failure.ts';
+import { demand } from '../../builds/failure.ts';
 import { assembleBundle } from '../../bundle/assemble-bundle.ts';
 import type { PlacedImage } from '../../bundle/place-images.ts';
 import { canonicalHash } from '../../plan/canonical-hash.ts';
-import { type FileTree, gitTreeSha, subtree } from '../../plan/file-tree.ts';
+import { gitTreeSha } from '../../plan/file-tree.ts';
 import type { ImageName, Key } from '../../plan/names.ts';
-import { type Artifact, readArtifact } from '../artifact.ts';
 import { publishImage, writeDataImage } from '../data-image.ts';
+import { gatherBundle } from '../gather-bundle.ts';
 import { gzipLayer } from '../oci-layout.ts';
-import { artifactRepository, keyTag, type StepContext, type StepProgram } from '../step.ts';
+import type { StepContext, StepProgram } from '../step.ts';
 
 /** Assembles the bundle image from the CSV template and every image's digest, and pushes it. */
 export const runBundle: StepProgram<'bundle'> = async (_step, context) => {
   const { plan } = context;
-  const release = plan.product.releases[plan.lock.release];
-  if (release === undefined) throw new Error(`no release ${plan.lock.release} in the plan`);
   context.progress('assembling the bundle');
-  const bundle = demand(
-    assembleBundle({
-      product: await productFolder(context),
-      generated: await generatedFolder(context),
-      edits: {
-        package: plan.product.bundle.package,
-        tag: plan.tag,
-        operatorVersion: plan.operatorVersion,
-        images: placedImages(context),
-        external: plan.product.external,
-      },
-      baseVersion: release.version,
-      channels: release.channels,
-    }),
-  );
+  const bundle = demand(assembleBundle(await gatherBundle(context, placedImages(context))));
   for (const warning of bundle.warnings) context.log(`warning: ${warning}`);
 
   const platform = plan.lock.platforms[0] ?? 'linux/amd64';
@@ -40,33 +24,6 @@ export const runBundle: StepProgram<'bundle'> = async (_step, context) => {
   );
   return { kind: 'bundle', ...made };
 };
-
-/** `bundle.from` of the productization repository, as prepare left it. */
-async function productFolder(context: StepContext): Promise<FileTree> {
-  const { productSource, product } = context.plan;
-  const source = await artifact(context, productSource.key, 'the productization repository');
-  return subtree(source.files, product.bundle.from);
-}
-
-/** What the operator's generator made, where the plan runs it. */
-async function generatedFolder(context: StepContext): Promise<FileTree | null> {
-  const step = context.plan.steps.find(({ kind }) => kind === 'manifests');
-  if (step === undefined) return null;
-  const output = context.outputs[step.id];
-  if (output?.kind !== 'manifests') throw new Error(`no output of ${step.id}`);
-  return (await artifact(context, output.key, 'the generated manifests')).files;
-}
-
-async function artifact(context: StepContext, key: Key, what: string): Promise<Artifact> {
-  const reference = `${artifactRepository(context.plan)}:${keyTag(key)}`;
-  const found = await readArtifact(context.registry, context.workdir, reference);
-  if (found !== undefined) return found;
-  throw new FailureError({
-    reason: 'registry-unavailable',
-    detail: `${reference}, which holds ${what}, is gone.`,
-    hint: 'Run the build again: what is missing is made anew. If it keeps vanishing, the registry removes tags: exempt `key-*`.',
-  });
-}
 
 /** Every image of the product that the plan has, at the place where a cluster pulls it. */
 function placedImages({ plan, outputs }: StepContext): Record<ImageName, PlacedImage> {

@@ -6,10 +6,10 @@ import { type FileTree, readText } from '../../plan/file-tree.ts';
 import type { Digest } from '../../plan/names.ts';
 import type { StepOf } from '../../plan/plan.ts';
 import type { ProductImage } from '../../product/product.ts';
-import { readArtifact } from '../artifact.ts';
+import { productFiles } from '../gather-bundle.ts';
 import { keyed } from '../keyed-artifact.ts';
 import { readSource } from '../read-source.ts';
-import { artifactRepository, keyTag, type StepContext, type StepProgram } from '../step.ts';
+import { keyTag, type StepContext, type StepProgram } from '../step.ts';
 import { writeTree } from '../write-tree.ts';
 import { composeContext } from './compose-context.ts';
 
@@ -72,21 +72,9 @@ async function gatherContext(image: ProductImage, context: StepContext): Promise
     components.push({ name, source, ...(patches && { patches: { dir: patches.dir, left } }) });
   }
   return composeContext({
-    product: await readProduct(context),
+    product: await productFiles(context),
     folder: image.context,
     components,
-  });
-}
-
-async function readProduct({ plan, registry, workdir }: StepContext): Promise<FileTree> {
-  const reference = `${artifactRepository(plan)}:${keyTag(plan.productSource.key)}`;
-  const artifact = await readArtifact(registry, workdir, reference);
-  if (artifact !== undefined) return artifact.files;
-  throw new FailureError({
-    reason: 'registry-unavailable',
-    detail: `The productization repository of this build is not in the registry any more: ${reference}.`,
-    hint: `Someone removed the tag. Run the build again: \`tributary rerun ${plan.tag}\`.`,
-    about: { reference },
   });
 }
 

@@ -2,6 +2,7 @@ import { FailureError } from '../../builds/failure.ts';
 import { canonicalHash } from '../../plan/canonical-hash.ts';
 import { gitTreeSha, textFile } from '../../plan/file-tree.ts';
 import type { Key } from '../../plan/names.ts';
+import { bundleOf } from '../../plan/plan.ts';
 import { publishImage, writeDataImage } from '../data-image.ts';
 import { readImageFiles } from '../image-files.ts';
 import { gzipLayer } from '../oci-layout.ts';
@@ -14,8 +15,8 @@ const labels = { 'operators.operatorframework.io.index.configs.v1': '/configs' }
 /** Makes the file-based catalog image that offers the bundle in the release's channels, and pushes it. */
 export const runIndex: StepProgram<'index'> = async (_step, context) => {
   const { plan, outputs, registry } = context;
-  const bundle = outputs['bundle'];
-  if (bundle?.kind !== 'bundle') throw new Error('no output of bundle');
+  const bundle = bundleOf(outputs);
+  if (bundle === undefined) throw new Error('no step made a bundle');
   const { package: name, image } = plan.product.bundle;
   context.progress('rendering the catalog');
   const repository = `${plan.lock.remote.push}/${image}`;

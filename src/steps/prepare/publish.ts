@@ -1,13 +1,16 @@
 import { join } from 'node:path';
+import { demand } from '../../builds/failure.ts';
 import { textFile } from '../../plan/file-tree.ts';
 import type { Plan, Source } from '../../plan/plan.ts';
-import { upstreamSourcesPath } from '../../product/upstream-sources.ts';
+import { sourcesAtPlaces, upstreamSourcesPath } from '../../product/upstream-sources.ts';
 import type { Mirror } from '../../resolve/git-interface.ts';
 import { writeArtifact } from '../artifact.ts';
+import { exportedPath } from '../exported-path.ts';
 import { artifactRepository, keyTag } from '../step.ts';
 import type { PreparedComponent } from './prepare-component.ts';
 import type { PrepareContext } from './prepare-context.ts';
-import { exportedBranch, exportedPath, isMadeHere } from './update-sources.ts';
+import type { PreparedProduct } from './prepare-product.ts';
+import { isMadeHere } from './update-sources.ts';
 
 /** What a source artifact says of itself, so that others can prove the tree by the commit. */
 interface SourceMetadata {
@@ -63,15 +66,26 @@ export async function publishSource(
   log(`pushed the source of ${of}: ${reference} (${digest})`);
 }
 
-/** Writes the repositories from which the made-up commits of this build can be fetched. */
+/**
+ * Writes the repositories from which the made-up commits of this build can be fetched; those of all commits
+ * where a Makefile fetches, which gets no credential of a git server. Their branches are those that
+ * upstream_sources.yaml names.
+ */
 export async function exportCommits(
+  plan: Plan,
+  { pinned }: PreparedProduct,
   components: readonly PreparedComponent[],
-  { configuration, tag, log }: PrepareContext,
+  { configuration, tag, log, progress }: PrepareContext,
 ): Promise<void> {
-  for (const prepared of components.filter(isMadeHere)) {
+  const entries = demand(sourcesAtPlaces(plan.upstreamSources, pinned));
+  const all = plan.lock.strategy === 'makefile';
+  for (const prepared of components.filter((one) => all || isMadeHere(one))) {
     const { component, combined, mirror } = prepared;
+    const branch = entries[component]?.branch;
+    if (branch === undefined) throw new Error(`no entry of ${component}`);
+    progress(`exporting ${component}`);
     const folder = join(configuration.state, 'git', tag, exportedPath(component));
-    await mirror.export(combined.commit, folder, exportedBranch);
+    await mirror.export(combined.commit, folder, branch);
     log(`${component}: ${combined.commit} can be fetched from ${folder}`);
   }
 }

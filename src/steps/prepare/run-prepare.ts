@@ -167,7 +167,7 @@ async function publish(
     const patches = applied.map(({ patch }) => patch);
     await publishSource(component, source, mirror, patches, repository, context);
   }
-  await exportCommits(components, context);
+  await exportCommits(plan, prepared, components, context);
   await publishPlan(plan, context);
 }
 

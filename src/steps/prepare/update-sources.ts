@@ -3,15 +3,11 @@ import type { ComponentName, Tag } from '../../plan/names.ts';
 import type { Product } from '../../product/product.ts';
 import { type SourceChange, updateUpstreamSources } from '../../product/update-upstream-sources.ts';
 import type { UpstreamSource } from '../../product/upstream-sources.ts';
+import { exportedPath } from '../exported-path.ts';
 import type { PreparedComponent } from './prepare-component.ts';
 
 /** Branch of the exported repositories. */
-export const exportedBranch = 'tributary';
-
-/** Path of the repository that serves a component's made-up commit, below the state folder and the service's URL. */
-export function exportedPath(component: string): string {
-  return `${component}.git`;
-}
+const exportedBranch = 'tributary';
 
 /** Whether a component's commit was made here: nobody else can serve it. */
 export function isMadeHere({ from, combined }: PreparedComponent): boolean {

@@ -1,5 +1,5 @@
 import type { Failure } from '../../builds/failure.ts';
-import type { Digest, ImageName, Key } from '../../plan/names.ts';
+import type { Digest, ImageName } from '../../plan/names.ts';
 import { operatorPayloadKey } from '../../plan/operator-payload-key.ts';
 import type { ProductImage } from '../../product/product.ts';
 import { artifactRepository, keyTag, type StepContext } from '../step.ts';
@@ -11,47 +11,54 @@ export interface FoundImage {
   readonly name: ImageName;
   /** Of the image that the bundle is to name. */
   readonly digest: Digest;
-  /** Operator images: digest of the image without its payload. */
+  /** Operator images: digest of the image without its payload; null also where a Makefile made it whole. */
   readonly withoutPayload: Digest | null;
   /** Whether the CSV names it. */
   readonly named: boolean;
 }
 
-/** Compares what the CSV names with what the registry has under the keys of the plan. */
+/** Compares what the CSV names with what the registry has: under the keys of the plan, or where a Makefile pushed it. */
 export async function checkImages(
   csv: readonly CsvImage[],
   context: StepContext,
 ): Promise<{ images: FoundImage[]; failures: Failure[] }> {
+  const { plan } = context;
   const images: FoundImage[] = [];
   const failures: Failure[] = [];
-  for (const step of context.plan.steps) {
-    if (step.kind !== 'image') continue;
-    const product = context.plan.product.images[step.image];
-    if (product === undefined) throw new Error(`the plan's product has no image ${step.image}`);
-    const found = await findByKey(step.image, step.key, product, context);
+  const byKey = plan.lock.strategy === 'images';
+  const planned = plan.steps.flatMap((step) => (step.kind === 'image' ? [step.image] : []));
+  for (const name of byKey ? planned : (Object.keys(plan.product.images) as ImageName[])) {
+    const product = plan.product.images[name];
+    if (product === undefined) throw new Error(`the plan's product has no image ${name}`);
+    const found = byKey ? await findByKey(name, product, context) : await findByTag(name, context);
     if ('missing' in found) {
-      failures.push(
-        different(step.image, product, 'its key is not in the registry.', found.missing, 'nothing'),
-      );
+      const what = `its ${byKey ? 'key' : 'tag'} is not in the registry.`;
+      failures.push(different(name, product, what, found.missing, 'nothing'));
       continue;
     }
-    const problems = await comparePlaces(step.image, product, found.digest, csv, context);
-    failures.push(...problems);
-    const prefix = `${context.plan.lock.remote.pull}/${step.image}@`;
+    failures.push(...(await comparePlaces(name, product, found.digest, csv, context)));
+    const prefix = `${plan.lock.remote.pull}/${name}@`;
     const named = csv.some(({ reference }) => reference.startsWith(prefix));
-    images.push({ name: step.image, ...found, named });
+    images.push({ name, ...found, named });
   }
   return { images, failures };
+}
+
+async function findByTag(name: ImageName, { plan, registry }: StepContext) {
+  const found = await registry.manifest(`${plan.lock.remote.push}/${name}:${plan.tag}`);
+  return found === undefined
+    ? { missing: plan.tag }
+    : { digest: found.digest, withoutPayload: null };
 }
 
 /** The digest that a key of the plan stands for now; asked of the registry, not of what the steps said. */
 async function findByKey(
   name: ImageName,
-  key: Key | null,
   { kodata }: ProductImage,
   { plan, registry }: StepContext,
 ): Promise<{ missing: string } | Pick<FoundImage, 'digest' | 'withoutPayload'>> {
-  if (key === null) throw new Error(`image/${name} has no key`);
+  const key = plan.steps.find(({ id }) => id === `image/${name}`)?.key;
+  if (key === undefined || key === null) throw new Error(`image/${name} has no key`);
   const repository = `${plan.lock.remote.push}/${name}`;
   const image = await registry.manifest(`${repository}:${keyTag(key)}`);
   if (image === undefined) return { missing: keyTag(key) };

@@ -1,23 +1,25 @@
-import { demand, type Failure } from '../../builds/failure.ts';
+import type { Failure } from '../../builds/failure.ts';
 import type { FileTree } from '../../plan/file-tree.ts';
-import { sortedPaths, subtree } from '../../plan/file-tree.ts';
-import { matchesGlob } from '../../plan/glob.ts';
+import { subtree } from '../../plan/file-tree.ts';
 import { readArtifact } from '../artifact.ts';
-import { assembleKodata, type ComponentPayload } from '../assemble-kodata.ts';
+import type { ComponentPayload } from '../assemble-kodata.ts';
 import { readLayerFiles, readManifest } from '../image-files.ts';
 import { PayloadMetadata } from '../payload-artifact.ts';
 import { artifactRepository, keyTag, type StepContext } from '../step.ts';
 import type { FoundImage } from './check-images.ts';
+import { compareKodata, type KodataDifference } from './compare-kodata.ts';
 import { notIncluded } from './not-included.ts';
+import { readImageFolder } from './read-image-file.ts';
 
-/** Reads the payloads of the plan back and checks every operator image against them. */
+/** Reads the payloads of the plan back and checks every image that carries them. */
 export async function checkPayloads(
   operators: readonly FoundImage[],
   context: StepContext,
 ): Promise<{ payloads: ComponentPayload[]; failures: Failure[] }> {
   const { payloads, failures } = await readPayloads(context);
   if (failures.length > 0) return { payloads, failures };
-  for (const image of operators) failures.push(...(await checkPayload(image, payloads, context)));
+  const check = context.plan.lock.strategy === 'images' ? checkPayload : checkMadePayload;
+  for (const image of operators) failures.push(...(await check(image, payloads, context)));
   return { payloads, failures };
 }
 
@@ -70,17 +72,29 @@ async function checkPayload(
     return [notIncluded({ component: null, place, what, expected, found })];
   }
   const layer = await readLayerFiles(registry, repository, top);
-  return compareKodata(layer, folder, payloads).map((difference) =>
+  return compareLayer(layer, folder, payloads).map((difference) =>
     notIncluded({ ...difference, place }),
   );
 }
 
-type KodataDifference = Omit<Parameters<typeof notIncluded>[0], 'place'>;
+/** Checks an image that a Makefile made: whatever its layers are, its folder has to be the payloads. */
+async function checkMadePayload(
+  { name, digest }: FoundImage,
+  payloads: readonly ComponentPayload[],
+  { plan, registry }: StepContext,
+): Promise<Failure[]> {
+  const repository = `${plan.lock.remote.push}/${name}`;
+  const folder = plan.product.images[name]?.kodata ?? '';
+  const kodata = await readImageFolder(registry, repository, digest, folder);
+  return compareKodata(kodata, payloads).map((difference) =>
+    notIncluded({ ...difference, place: `payload in image/${name}` }),
+  );
+}
 
 const opaque = '.wh..wh..opq';
 
 /** What a data layer holds, against what the payloads ask for. */
-function compareKodata(
+function compareLayer(
   layer: FileTree,
   folder: string,
   payloads: readonly ComponentPayload[],
@@ -100,42 +114,5 @@ function compareKodata(
       found: path,
     });
   }
-  const expected = demand(assembleKodata(payloads));
-  for (const path of sortedPaths(expected)) {
-    const file = kodata.get(path);
-    const wanted = expected.get(path);
-    if (wanted !== undefined && file?.content.equals(wanted.content) && file.mode === wanted.mode)
-      continue;
-    const found = file === undefined ? 'no such file' : 'other content';
-    const what = 'a file of the payload is not in the image as it was rendered.';
-    differences.push({ component: writerOf(path, payloads), what, expected: path, found });
-  }
-  for (const path of sortedPaths(kodata)) {
-    if (expected.has(path) && !isStale(path, payloads)) continue;
-    const what = 'a file that no payload has is in the image; the operator might take it.';
-    differences.push({
-      component: writerOf(path, payloads),
-      what,
-      expected: 'no such file',
-      found: path,
-    });
-  }
-  return differences;
-}
-
-/** In a folder that a component replaces, only its own version and what its rule keeps may be. */
-function isStale(path: string, payloads: readonly ComponentPayload[]): boolean {
-  return payloads.some(({ metadata: { replaces, version, keep }, files }) => {
-    if (replaces === null || !path.startsWith(`${replaces}/`) || files.has(path)) return false;
-    if (version !== null && path.startsWith(`${replaces}/${version}/`)) return false;
-    return !keep.some((glob) => matchesGlob(path, glob));
-  });
-}
-
-function writerOf(path: string, payloads: readonly ComponentPayload[]): string | null {
-  const owner = payloads.find(
-    ({ metadata: { replaces }, files }) =>
-      files.has(path) || (replaces !== null && path.startsWith(`${replaces}/`)),
-  );
-  return owner?.metadata.component ?? null;
+  return [...differences, ...compareKodata(kodata, payloads)];
 }

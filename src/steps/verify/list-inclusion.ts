@@ -25,6 +25,7 @@ export function listInclusion(evidence: Evidence, plan: Plan): Inclusion[] {
     ...inImages(evidence, plan),
     ...inPayloads(evidence, plan),
     ...inManifests(plan),
+    ...throughMakefile(plan),
   ];
   const honest = included.map((one) => {
     const believed = evidence.believed.get(one.component);
@@ -49,8 +50,13 @@ function inImages({ images, payloads, agreed }: Evidence, plan: Plan): Inclusion
         files.length === 0
           ? ''
           : ` ${files.join(' and ')} in the image ${files.length === 1 ? 'says' : 'say'} so too.`;
+      const place = `image/${image.name}`;
+      if (plan.lock.strategy === 'makefile') {
+        const proof = `${by} ${image.digest}, which the Makefile pushed; what it was built from is not provable.${said}`;
+        return { ...row(component, place, proof, plan), outcome: 'source-not-provable' as const };
+      }
       const proof = `${by} ${image.digest}, the image under the key that comes of the source tree that was read back.${said}`;
-      return row(component, `image/${image.name}`, proof, plan);
+      return row(component, place, proof, plan);
     });
   });
 }
@@ -77,6 +83,20 @@ function inManifests(plan: Plan): Inclusion[] {
         ]
       : [],
   );
+}
+
+/** Components of which no image is described: that their source was there is all that is known. */
+function throughMakefile(plan: Plan): Inclusion[] {
+  if (plan.lock.strategy !== 'makefile') return [];
+  const described = new Set(Object.values(plan.product.images).flatMap(({ of }) => of));
+  const others = (Object.keys(plan.sources) as ComponentName[]).filter(
+    (component) => !described.has(component),
+  );
+  const proof = 'The Makefile was given this commit; what it built from it is not provable.';
+  return others.map((component) => ({
+    ...row(component, 'makefile', proof, plan),
+    outcome: 'source-not-provable',
+  }));
 }
 
 /** A requested component that an image of another one carries as a module: there it is not from the ref. */
@@ -112,7 +132,7 @@ function row(component: ComponentName, place: string, proof: string, plan: Plan)
 
 /** A component that was asked for and that nothing in the bundle reaches. */
 export function notReached(inclusion: readonly Inclusion[], plan: Plan): Failure[] {
-  const included = inclusion.filter(({ outcome }) => outcome === 'included');
+  const included = inclusion.filter(({ outcome }) => outcome !== 'not-from-your-ref');
   const reached = new Set(included.map(({ component }) => component));
   return (Object.entries(plan.sources) as [ComponentName, Source][])
     .filter(([component, { requested }]) => requested && !reached.has(component))

@@ -1,5 +1,6 @@
 import { FailureError } from '../../builds/failure.ts';
 import type { FileTree } from '../../plan/file-tree.ts';
+import { bundleOf } from '../../plan/plan.ts';
 import { readImageFiles } from '../image-files.ts';
 import { parseKubernetesYaml } from '../kubernetes-yaml.ts';
 import type { StepContext } from '../step.ts';
@@ -18,8 +19,8 @@ export interface ReadBundle {
 export async function readBundle({ plan, registry, outputs }: StepContext): Promise<ReadBundle> {
   const { image } = plan.product.bundle;
   const reference = `${plan.lock.remote.push}/${image}:${plan.tag}`;
-  const made = outputs['bundle'];
-  if (made?.kind !== 'bundle') throw new Error('no output of bundle');
+  const made = bundleOf(outputs);
+  if (made === undefined) throw new Error('no step made a bundle');
   const found = (await registry.manifest(reference))?.digest;
   if (found !== made.digest) {
     throw new FailureError(

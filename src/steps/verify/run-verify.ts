@@ -1,7 +1,7 @@
 import { FailureError } from '../../builds/failure.ts';
 import type { Inclusion } from '../../plan/plan.ts';
 import type { StepContext, StepProgram } from '../step.ts';
-import { checkImages } from './check-images.ts';
+import { checkImages, type FoundImage } from './check-images.ts';
 import { checkIndex } from './check-index.ts';
 import { checkManifests } from './check-manifests.ts';
 import { checkPayloads } from './check-payload.ts';
@@ -27,7 +27,8 @@ export const runVerify: StepProgram<'verify'> = async (_step, context) => {
   const { agreed, failures: otherCommits } = await checkRevisions(images, context);
 
   context.progress('comparing payloads and sources');
-  const operators = images.filter(({ withoutPayload }) => withoutPayload !== null);
+  const carries = ({ name }: FoundImage) => context.plan.product.images[name]?.kodata !== undefined;
+  const operators = images.filter(carries);
   const { payloads, failures: stale } = await checkPayloads(operators, context);
   const unlike = await checkManifests(bundle.files, bundle.csvFile, context);
   const { failures: unproven, modules, believed } = await checkSources(context);

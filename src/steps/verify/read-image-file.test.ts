@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type SmallBuild, smallBuild } from '../../../test/support/small-build.ts';
 import { tree } from '../../../test/support/small-product.ts';
-import { readImageFile } from './check-revision.ts';
+import { readImageFile } from './read-image-file.ts';
 
 let build: SmallBuild;
 beforeEach(async () => {
