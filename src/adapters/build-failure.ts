@@ -1,5 +1,6 @@
 import { FailureError } from '../builds/failure.ts';
 import { sandboxFailed } from './sandbox.ts';
+import type { BuildLimits, MetLimit } from './watch-limits.ts';
 
 /** How a container build ended. */
 export interface EndedBuild {
@@ -11,11 +12,7 @@ export interface EndedBuild {
 
 /** Explains a failed container build: the Dockerfile's fault, or the machine's. */
 export function explainBuildFailure({ exitCode, output, network }: EndedBuild): FailureError {
-  const lines = output
-    .trimEnd()
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .slice(-30);
+  const lines = lastLines(output);
   const last = lines.at(-1) ?? '';
   const machine = lines.find((line) => /^(setpriv|unshare|runc): |newuidmap|newgidmap/.test(line));
   if (exitCode === sandboxFailed || machine !== undefined)
@@ -40,6 +37,48 @@ export function explainBuildFailure({ exitCode, output, network }: EndedBuild): 
   });
 }
 
+/** Explains a container build that was ended because it met a limit. */
+export function explainMetLimit(
+  { limit, allowed, scarce }: MetLimit,
+  output: string,
+): FailureError {
+  const lines = lastLines(output);
+  const [, instruction] = [...output.matchAll(/^STEP \d+\/\d+: (.*)$/gm)].at(-1) ?? [];
+  const who = instruction === undefined ? 'A container build' : `\`${instruction}\``;
+  const { name, unit, words } = limitNames[limit];
+  const amount = `${Math.floor(allowed / unit.bytes)}${unit.name}`;
+  if (scarce)
+    return new FailureError({
+      reason: 'step-crashed',
+      detail: `${who} used more ${words} than there is: ${amount}, half of what was free when it began.`,
+      hint: 'Make space on the disk that holds the state folder, then run the build again: what was finished is kept.',
+      about: { output: lines },
+    });
+  return new FailureError({
+    reason: 'limit-exceeded',
+    detail: `${who} used more ${words} than a build may: ${amount}.`,
+    hint: `Mend the ref where that was not meant. Code that needs more: whoever runs Tributary can allow it, \`limits: {sandbox: {${name}: …}}\` in the configuration.`,
+    about: { limit: name, allowed: amount, output: lines },
+  });
+}
+
+const mebibytes = { bytes: 2 ** 20, name: ' MiB' };
+const limitNames: Readonly<
+  Record<keyof BuildLimits, { name: string; unit: typeof mebibytes; words: string }>
+> = {
+  memory: { name: 'memory-mib', unit: mebibytes, words: 'memory' },
+  processes: { name: 'processes', unit: { bytes: 1, name: '' }, words: 'processes' },
+  disk: { name: 'disk-mib', unit: mebibytes, words: 'disk' },
+};
+
+function lastLines(output: string): string[] {
+  return output
+    .trimEnd()
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-30);
+}
+
 /** From buildah's `Error: building at STEP "RUN make": while running runtime: exit status 2`. */
 function failedInstruction(output: string): string | undefined {
   const [, instruction, why] = /building at STEP "(.*)": (.*)$/m.exec(output) ?? [];
@@ -53,6 +92,10 @@ function hintFor(output: string, network: boolean): string {
   if (!network && asksNetwork.test(output))
     return 'The build has no network. Vendor what it downloads; or allow it: `network: true` for the image in product.yaml, and its name under `network` in the configuration.';
   if (/out of memory|signal: killed|exit status 137/i.test(output))
-    return 'The build was killed, probably for lack of memory: build fewer steps at once (`limits.steps` in the configuration).';
+    return 'The build was killed, probably for lack of memory on the machine: build fewer steps at once (`limits.steps` in the configuration).';
+  if (/can't fork|cannot fork|fork: resource temporarily unavailable/i.test(output))
+    return 'It may have met its limit of processes: `limits: {sandbox: {processes: …}}` in the configuration.';
+  if (/file too large|file size limit exceeded/i.test(output))
+    return 'A file is larger than all that a build may write: `limits: {sandbox: {disk-mib: …}}` in the configuration.';
   return 'The last lines tell why; the whole output is in the log of this step. Mend the ref (or the Dockerfile), then ask again.';
 }

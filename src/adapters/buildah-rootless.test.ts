@@ -39,15 +39,17 @@ afterAll(async () => {
 const dockerfile =
   'FROM base\nCOPY . /src\nRUN cat /src/a > /made && busybox chown 1000:1000 /made && busybox mkdir -m 700 /d && busybox chown 7:7 /d && id\n';
 
+const inNamespace = [
+  ...['unshare', '--user', '--map-root-user', '--map-auto'],
+  ...['--mount', '--pid', '--fork', '--mount-proc'],
+];
+
 const callers = [
   { how: 'by itself', caller: [] },
   {
     // The local engine starts each step like this.
     how: 'in a user namespace of its caller',
-    caller: [
-      ...['unshare', '--user', '--map-root-user', '--map-auto'],
-      ...['--mount', '--pid', '--fork', '--mount-proc'],
-    ],
+    caller: inNamespace,
   },
 ];
 
@@ -73,19 +75,53 @@ test.for(callers)(
   },
 );
 
-function configuration() {
-  return Configuration.parse({ remotes: { demo: { push: server.host } } });
+test.for([
+  {
+    what: 'processes',
+    run: '(while true; do sleep 60 & done); sleep 60',
+    limits: { processes: 100 },
+  },
+  { what: 'memory', run: 'busybox tail /dev/zero', limits: { 'memory-mib': 100 } },
+  {
+    what: 'disk',
+    run: 'for i in 1 2 3 4 5; do busybox dd if=/dev/zero of=/$i bs=1M count=30; done; sleep 60',
+    limits: { 'disk-mib': 100 },
+  },
+])('the build of an ordinary user is ended at its limit of $what', async (attack) => {
+  const home = join(folder, attack.what);
+  await mkdir(join(home, 'context'), { recursive: true });
+  if (isRoot) await command('chown', ['-R', user, home]);
+  const [imports = '', ...rest] = program(home, `FROM base\nRUN ${attack.run}\n`, attack.limits)
+    .trim()
+    .split('\n');
+  const code = `${imports}
+    try { ${rest.join('\n')}; console.log('null'); }
+    catch (error) { console.log(JSON.stringify(error.failures?.[0] ?? String(error))); }`;
+  const words = [...inNamespace, process.execPath, '--input-type=module', '-e', code];
+  const [become, args, cwd] = asUser(words, home);
+  const { stdout } = await run(become, args, { cwd });
+  expect(JSON.parse(stdout.toString().trim().split('\n').at(-1) ?? '')).toMatchObject({
+    reason: 'limit-exceeded',
+    detail: expect.stringContaining(`used more ${attack.what} than a build may: 100`),
+  });
+});
+
+function configuration(sandbox = {}) {
+  return Configuration.parse({
+    remotes: { demo: { push: server.host } },
+    limits: { sandbox },
+  });
 }
 
-function program(home: string): string {
+function program(home: string, text = dockerfile, limits = {}): string {
   const wish = {
-    ...{ context: join(home, 'context'), output: join(home, 'output'), dockerfile },
+    ...{ context: join(home, 'context'), output: join(home, 'output'), dockerfile: text },
     ...{ bases: { base }, args: {}, network: false },
     platform: process.arch === 'arm64' ? 'linux/arm64' : 'linux/amd64',
   };
   return `
     import { createBuilder } from ${JSON.stringify(new URL('./buildah.ts', import.meta.url).href)};
-    const builder = await createBuilder(${JSON.stringify(configuration())}, { state: ${JSON.stringify(join(home, 'state'))} });
+    const builder = await createBuilder(${JSON.stringify(configuration(limits))}, { state: ${JSON.stringify(join(home, 'state'))} });
     await builder.build(${JSON.stringify(wish)}, (text) => process.stdout.write(text), new AbortController().signal);`;
 }
 

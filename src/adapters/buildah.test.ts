@@ -1,14 +1,5 @@
-import {
-  chmod,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  symlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -101,22 +92,36 @@ async function failure(work: Promise<unknown>) {
   return error.failures[0];
 }
 
+/** Ids of the builds of these tests, for the names of their control groups. */
+const ids = new Set<string>();
+
+function noteBuilds(): string[] {
+  const folder = join(state, 'storage/builds');
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  for (const name of names) ids.add(name);
+  return names;
+}
+
 /** What a build could leave behind; other tests of this machine may leave theirs. */
 async function leftovers() {
   const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n');
   const processes = await run('ps', ['-eo', 'args'], { cwd: '/' });
   const cgroups = await run('find', ['/sys/fs/cgroup', '-name', 'tributary-*'], { cwd: '/' });
+  const builds = noteBuilds();
   return {
     mounts: mounts.filter((line) => line.includes(folder)),
     processes: processes.stdout
       .toString()
       .split('\n')
       .filter((line) => line.includes(folder)),
-    builds: await readdir(join(state, 'storage/builds')).catch(() => []),
-    cgroups: cgroups.stdout.toString(),
+    builds,
+    cgroups: cgroups.stdout
+      .toString()
+      .split('\n')
+      .filter((line) => ids.has(line.split('tributary-').at(-1) ?? '')),
   };
 }
-const nothing = { mounts: [], processes: [], builds: [], cgroups: '' };
+const nothing = { mounts: [], processes: [], builds: [], cgroups: [] };
 
 const typical =
   'FROM base AS build\nCOPY . /src\nRUN cat /src/a > /made\nFROM base\nCOPY --from=build /made /made\nCOPY b/c /c\nRUN echo x > /d\n';
@@ -275,7 +280,7 @@ test('after a kill, no process and mount is left, and the next start sweeps the 
     child.stdout?.on('data', (text: Buffer) => /^begun/m.test(text.toString()) && resolve());
   });
   await sweepStorage(state);
-  expect((await leftovers()).builds).toHaveLength(2);
+  expect((await leftovers()).builds).toHaveLength(3);
   process.kill(child.pid, 'SIGKILL');
   await child.exited;
   await sleep(300);

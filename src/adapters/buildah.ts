@@ -5,20 +5,22 @@ import type { Configuration } from '../config/config.ts';
 import { cachedBases, mountCaches } from '../plan/cache-mounts.ts';
 import { pinBases } from '../plan/dockerfile.ts';
 import type { Builder, ContainerBuild, Registry } from '../steps/step.ts';
+import { TailBuffer } from '../steps/tail-buffer.ts';
 import { type BaseStore, openBaseStore } from './base-store.ts';
-import { explainBuildFailure } from './build-failure.ts';
+import { explainBuildFailure, explainMetLimit } from './build-failure.ts';
 import { networkVariables, run } from './command.ts';
 import { type CompileCaches, createCompileCaches, type OpenCache } from './compile-caches.ts';
 import { normalizeModes } from './normalize-modes.ts';
 import { briefPatience, createPersist, type Persist } from './persist.ts';
 import { privilege as ownPrivilege, type Privilege, sandboxed } from './sandbox.ts';
 import { makeScratchStorage, type ScratchStorage } from './scratch-storage.ts';
+import { seccompProfile } from './seccomp-profile.ts';
 import { stripOverlayMarks } from './strip-overlay-marks.ts';
-import { TailBuffer } from './tail-buffer.ts';
+import { type BuildLimits, limitsOf, watchLimits } from './watch-limits.ts';
 
 export type BuilderConfiguration = Pick<
   Configuration,
-  'mirrors' | 'registries' | 'remotes' | 'authfile' | 'tools'
+  'mirrors' | 'registries' | 'remotes' | 'authfile' | 'tools' | 'limits'
 >;
 
 export interface BuilderOptions {
@@ -57,6 +59,7 @@ export async function createBuilder(
     ...{ storage, privilege, bases, isolation },
     caches: createCompileCaches({ state, storage, privilege, bases, registry }),
     runtime: configuration.tools.runtime,
+    limits: limitsOf(configuration),
   };
   return {
     tools: await readVersion(),
@@ -73,6 +76,7 @@ interface Machine {
   readonly caches: CompileCaches;
   readonly isolation: 'oci' | 'chroot';
   readonly runtime: string;
+  readonly limits: BuildLimits;
 }
 
 async function buildImage(
@@ -91,8 +95,12 @@ async function buildImage(
   await normalizeModes(build.context);
 
   const cached = await openCaches(machine, build, dockerfile, log, signal);
-  await using scratch = await makeScratchStorage(machine.storage, machine.privilege);
-  const folders = await makeFolders(scratch, cached.dockerfile, build.network);
+  await using scratch = await makeScratchStorage(
+    machine.storage,
+    machine.privilege,
+    machine.limits,
+  );
+  const folders = await makeFolders(scratch, cached.dockerfile, build.network, machine.isolation);
   const overlays = [];
   for (const { mount, layers } of cached.caches) {
     const at = join(folders.home, 'buildah-cache', mount.id);
@@ -100,34 +108,50 @@ async function buildImage(
     overlays.push({ at, ...layers });
   }
   await mkdir(build.output, { recursive: true });
+  using watch = await watchLimits({
+    ...{ limits: machine.limits, groups: scratch.groups, privilege: machine.privilege },
+    folders: [
+      ...[scratch.folder, build.output],
+      ...overlays.map(({ folder, upper }) => join(folder, upper)),
+    ],
+  });
   const command = buildahCommand(machine, scratch, folders, build, named);
   const { program, args, env } = sandboxed(machine.privilege, command, {
     ...{ network: build.network, root: folders.root, etc: folders.etc },
     readOnly: [
       ...[machine.bases.root, build.context, folders.empty, folders.dockerfile],
       ...(build.network ? ['/etc/ssl'] : []),
+      ...(folders.seccomp === undefined ? [] : [folders.seccomp]),
       ...(isAbsolute(machine.runtime) ? [machine.runtime] : []),
     ],
     writable: [folders.work, build.output],
     overlays,
+    join: scratch.groups.join,
   });
   const output = new TailBuffer(64 * 1024);
   const exit = await run(program, args, {
     cwd: scratch.folder,
     env: { ...env, PATH: programs, HOME: folders.home, TMPDIR: folders.home },
     ...(build.network ? { inherit: networkVariables } : {}),
-    ...{ signal, maxOutput: 0, grace: 0 },
+    ...{ signal: AbortSignal.any([signal, watch.signal]), maxOutput: 0, grace: 0 },
+    onStart: watch.follow,
     onOutput: (text) => {
       output.push(Buffer.from(text));
       log(text);
     },
+  }).catch((error: unknown) => {
+    if (signal.aborted || !watch.signal.aborted) throw error;
+    return undefined;
   });
-  if (exit.exitCode === 0) {
+  const met = await watch.met();
+  if (met === undefined && exit?.exitCode === 0) {
     if (machine.privilege !== 'root') await stripOverlayMarks(build.output);
     return;
   }
   await rm(build.output, { recursive: true, force: true });
   const text = output.bytes().toString('utf8');
+  if (met !== undefined) throw explainMetLimit(met, text);
+  if (exit === undefined) throw new Error('a build was ended, and no limit was met');
   throw explainBuildFailure({ exitCode: exit.exitCode, output: text, network: build.network });
 }
 
@@ -168,6 +192,7 @@ function buildahCommand(
     ...['--storage-driver', 'overlay', '--storage-opt', `overlay.imagestore=${machine.bases.root}`],
   ];
   return [
+    ...hardLimits(machine),
     ...['buildah', ...storage, 'bud'],
     ...['--isolation', machine.isolation, '--runtime', machine.runtime],
     ...['--format', 'oci', '--timestamp', '0', '--identity-label=false'],
@@ -176,8 +201,9 @@ function buildahCommand(
     ...['--network', 'host', '--no-hosts'],
     // buildah shows all control groups of the machine, writable: an empty folder covers them.
     ...['--volume', `${folders.empty}:/sys/fs/cgroup:ro`],
-    ...(machine.privilege === 'root' ? ['--cgroup-parent', scratch.cgroup] : []),
+    ...(machine.privilege === 'root' ? ['--cgroup-parent', scratch.groupName] : []),
     ...['--cap-drop', 'CAP_SYS_CHROOT', '--ulimit', 'core=0:0'],
+    ...(folders.seccomp === undefined ? [] : ['--security-opt', `seccomp=${folders.seccomp}`]),
     ...Object.entries(build.args).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
     ...Object.entries(named).flatMap(([name, reference]) => [
       '--build-context',
@@ -185,6 +211,15 @@ function buildahCommand(
     ]),
     ...['--file', folders.dockerfile, '--tag', `oci:${build.output}`, build.context],
   ];
+}
+
+/**
+ * What each process may do by itself. Processes are counted for an ordinary user only: the kernel does not count
+ * root's, and would count those of the machine's users where RUN takes an id of theirs.
+ */
+function hardLimits({ limits, privilege }: Machine): string[] {
+  const processes = privilege === 'root' ? [] : [`--nproc=${2 * limits.processes}`];
+  return ['prlimit', `--fsize=${limits.disk}`, ...processes];
 }
 
 interface Folders {
@@ -196,14 +231,19 @@ interface Folders {
   readonly home: string;
   readonly empty: string;
   readonly dockerfile: string;
+  readonly seccomp: string | undefined;
 }
 
 async function makeFolders(
   { folder }: ScratchStorage,
   dockerfile: string,
   network: boolean,
+  isolation: Machine['isolation'],
 ): Promise<Folders> {
   const work = join(folder, 'work');
+  // Under chroot isolation buildah itself makes namespaces when the profile counts already; there the kernel refuses
+  // user namespaces to whoever lives in a chroot.
+  const profile = isolation === 'oci' ? await seccompProfile() : undefined;
   const folders: Folders = {
     root: join(folder, 'sandbox'),
     etc: join(folder, 'etc'),
@@ -211,11 +251,13 @@ async function makeFolders(
     home: join(work, 'home'),
     empty: join(folder, 'empty'),
     dockerfile: join(folder, 'Dockerfile'),
+    seccomp: profile === undefined ? undefined : join(folder, 'seccomp.json'),
   };
   const { root, etc, home, empty } = folders;
   for (const path of [root, home, empty, join(etc, 'containers')])
     await mkdir(path, { recursive: true, mode: 0o755 });
   await writeFile(folders.dockerfile, dockerfile);
+  if (folders.seccomp && profile) await writeFile(folders.seccomp, profile);
   // The machine's own settings for containers must not reach a build.
   const files: Record<string, string> = {
     passwd: 'root:x:0:0:root:/root:/bin/sh\n',

@@ -4,8 +4,8 @@ import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FailureError } from '../builds/failure.ts';
+import { TailBuffer } from '../steps/tail-buffer.ts';
 import { watchIdle } from './idle.ts';
-import { TailBuffer } from './tail-buffer.ts';
 
 interface ProcessOptions {
   readonly cwd: string;
@@ -30,6 +30,8 @@ export interface CommandOptions extends ProcessOptions {
   readonly maxOutput?: number;
   /** Both streams as text, in pieces as they come, for logs. */
   readonly onOutput?: (text: string, stream: 'stdout' | 'stderr') => void;
+  /** Is called once, with the process's id. */
+  readonly onStart?: (pid: number) => void;
 }
 
 /** How a process ended: `exitCode` is 128 + the signal's number where a signal ended it. */
@@ -61,6 +63,7 @@ export async function run(
   const stdout = new TailBuffer(maxOutput);
   const stderr = new TailBuffer(Math.min(maxOutput, 2 ** 20));
   const child = await startProcess(program, args, { ...options, stdin: 'pipe' });
+  options.onStart?.(child.pid);
   collect(child.stdout, stdout, (text) => options.onOutput?.(text, 'stdout'));
   collect(child.stderr, stderr, (text) => options.onOutput?.(text, 'stderr'));
   // A program need not read what it is given: EPIPE is no failure, its exit code tells.

@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { ContainedProcess } from '../engine/local/start-unit.ts';
 import { networkVariables, run, startProcess } from './command.ts';
+import { childrenOf } from './process-tree.ts';
 import { contained, privilege } from './sandbox.ts';
 
 /**
@@ -54,26 +54,11 @@ export async function removeStepFolder(folder: string): Promise<void> {
 function endNamespace(unshare: number, kill: (grace: number) => Promise<unknown>): void {
   const first = childrenOf(unshare);
   if (first.length === 0) void kill(0);
-  for (const pid of first) {
+  for (const { pid } of first) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
       // Gone between the look and the signal.
     }
-  }
-}
-
-function childrenOf(parent: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && parentOf(name) === parent)
-    .map(Number);
-}
-
-function parentOf(pid: string): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return undefined;
   }
 }

@@ -7,7 +7,7 @@ import {
   temporaryFolder,
 } from '../../test/support/git-repository.ts';
 import { FailureError } from '../builds/failure.ts';
-import { gitTreeSha, readText } from '../plan/file-tree.ts';
+import { gitTreeSha, readText, textFile } from '../plan/file-tree.ts';
 import type { CommitSha } from '../plan/names.ts';
 import type { Mirror } from '../resolve/git-interface.ts';
 import { createGit } from './git-command.ts';
@@ -198,6 +198,22 @@ test('submodules are told, modes and links kept', async () => {
     '120000 link',
     '100755 run.sh',
   ]);
+});
+
+test('other files take the place of those of a tree, and submodules stay', async () => {
+  const { upstream, mirror } = await world();
+  await upstream.commit('start', { 'dir/f': '1\n', gone: 'x\n' });
+  const link = `160000,${'1'.repeat(40)},deps/tini`;
+  await upstream.git('update-index', '--add', '--cacheinfo', link);
+  await upstream.git('commit', '--quiet', '-m', 'submodule');
+  const head = (await upstream.git('rev-parse', 'HEAD')) as CommitSha;
+  await mirror.fetch(upstream.url, [head]);
+  const tree = await mirror.treeOf(head);
+  const { files } = await mirror.files(tree);
+  expect(await mirror.replaceFiles(tree, files)).toBe(tree);
+  const other = new Map([['dir', textFile('a file now\n', '100755')]]);
+  const made = await mirror.replaceFiles(tree, other);
+  expect(await mirror.files(made)).toEqual({ files: other, submodules: ['deps/tini'] });
 });
 
 test('a patch applies, is contained, or conflicts', async () => {

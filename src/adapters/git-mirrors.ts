@@ -8,6 +8,7 @@ import { type Git, line } from './git-command.ts';
 import { exportCommit } from './git-export.ts';
 import { readFiles } from './git-files.ts';
 import { applyPatch } from './git-patch.ts';
+import { replaceFiles } from './git-replace-files.ts';
 import { GitStore } from './git-store.ts';
 import { fetchTags, nearestVersion } from './git-versions.ts';
 
@@ -51,6 +52,7 @@ async function openMirror(
     pick: (from, head, onto) => pick(store, from, head, onto),
     files: (tree, paths) => readFiles(store, tree, paths),
     apply: (tree, patch) => applyPatch(store, tree, patch),
+    replaceFiles: (tree, files) => replaceFiles(store, tree, files),
     commitObject: async (commit) => (await store.run(['cat-file', 'commit', commit])).stdout,
     fetchTags: () => fetchTags(store, url),
     nearestVersion: (commit) => nearestVersion(store, commit),

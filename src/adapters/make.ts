@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LoadedConfiguration } from '../config/load-config.ts';
 import type { Make, MakeRun } from '../steps/step.ts';
+import { TailBuffer } from '../steps/tail-buffer.ts';
 import { networkVariables, run, toolMissing } from './command.ts';
 import { gitEnvironment } from './git-settings.ts';
 import { explainTargetFailure } from './make-failure.ts';
 import { insecureRegistriesConf, registriesConf } from './reach.ts';
 import { contained, privilege as ownPrivilege } from './sandbox.ts';
 import { makeScratchStorage } from './scratch-storage.ts';
-import { TailBuffer } from './tail-buffer.ts';
 
 const script = fileURLToPath(new URL('./make.sh', import.meta.url));
 
@@ -35,7 +35,7 @@ export function createMake(configuration: MakeConfiguration): Make {
       for (const target of make.targets) {
         progress(`make ${target}`);
         const command = ['make', '--no-print-directory', ...variables, target];
-        const line = contained(privilege, ['sh', script, scratch.cgroup, ...command], {
+        const line = contained(privilege, ['sh', script, scratch.groupName, ...command], {
           network: true,
         });
         const output = new TailBuffer(256 * 1024);

@@ -2,9 +2,10 @@
 # that hold nothing, and the folders it is given. Started by sandbox.ts inside new namespaces; what is
 # mounted here ends with them.
 #
-#   sh sandbox.sh MODE ROOT ETC [ro:PATH | rw:PATH | overlay PATH FOLDER OPTIONS]... -- PROGRAM [ARGUMENT]...
+#   sh sandbox.sh MODE ROOT ETC [ro:PATH | rw:PATH | in:FILE | overlay PATH FOLDER OPTIONS]... -- PROGRAM [ARGUMENT]...
 #
-# MODE is "root" or "user" (root of a user namespace); ROOT an empty folder; ETC the folder that becomes /etc.
+# MODE is "root" or "user" (root of a user namespace); ROOT an empty folder; ETC the folder that becomes /etc;
+# FILE the cgroup.procs of a control group to join.
 # Ends with 99 where the sandbox cannot be made.
 set -eu
 trap 'exit 99' EXIT
@@ -21,7 +22,21 @@ show() {
   fi
 }
 
-mount -t tmpfs -o mode=755 tmpfs "$root"
+# Where memory runs out in spite of all limits, this build ends before anything else of the machine.
+echo 1000 >/proc/self/oom_score_adj
+
+# Joins a control group. One that holds memory or processes alone (version 1) is hidden: the container runtime
+# would make a group of its own in it, and what the kernel counts there is gone before it can be read.
+join() {
+  echo 0 >"$1"
+  for controller in memory pids; do
+    case $1 in
+    /sys/fs/cgroup/$controller/*) umount "$root/sys/fs/cgroup/$controller" ;;
+    esac
+  done
+}
+
+mount -t tmpfs -o mode=755,size=64m tmpfs "$root"
 for name in usr bin sbin lib lib32 lib64 libx32; do
   if [ -L "/$name" ]; then
     cp -P "/$name" "$root/$name"
@@ -51,8 +66,12 @@ while [ "$1" != -- ]; do
     shift 4
     continue
   fi
-  path=${1#r?:}
-  if [ -d "$path" ]; then
+  path=${1#??:}
+  if [ "${1%%:*}" = in ]; then
+    join "$path"
+    shift
+    continue
+  elif [ -d "$path" ]; then
     mkdir -p "$root$path"
   else
     mkdir -p "$(dirname "$root$path")"

@@ -72,6 +72,8 @@ export interface Sandbox {
   /** Folders and files that it sees at the same place. */
   readonly readOnly: readonly string[];
   readonly writable: readonly string[];
+  /** `cgroup.procs` files of control groups that it joins, and does not see. */
+  readonly join: readonly string[];
   /** Folders of the sandbox that are stacks of others, which it does not see. */
   readonly overlays?: readonly Overlay[];
 }
@@ -98,6 +100,7 @@ export function sandboxed(
   const shown = [
     ...sandbox.readOnly.map((path) => `ro:${path}`),
     ...sandbox.writable.map((path) => `rw:${path}`),
+    ...sandbox.join.map((path) => `in:${path}`),
     ...(sandbox.overlays ?? []).flatMap((overlay) => [
       ...['overlay', overlay.at, overlay.folder, overlayOptions(overlay, mode)],
     ]),

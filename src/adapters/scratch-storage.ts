@@ -1,25 +1,33 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from './command.ts';
+import {
+  type ControlGroups,
+  type GroupLimits,
+  makeControlGroups,
+  noGroups,
+  removeControlGroups,
+} from './control-groups.ts';
 import { lockFile } from './file-lock.ts';
 import { privilege as ownPrivilege, type Privilege } from './sandbox.ts';
 
-/** The folders of one container build; gone when it is disposed of. */
+/** The folders and control groups of one container build; gone when it is disposed of. */
 export interface ScratchStorage extends AsyncDisposable {
   readonly folder: string;
-  /** Name of its control group, where we may make one. */
-  readonly cgroup: string;
+  readonly groups: ControlGroups;
+  /** Name of the control groups that the container runtime may make. */
+  readonly groupName: string;
 }
 
 /**
  * Makes storage for one build in `<storage>/builds/`. A lock tells that the build lives; {@link sweepStorage}
- * removes what a killed build left.
+ * removes what a killed build left. Without `limits` it is for files alone: no process runs in it.
  */
 export async function makeScratchStorage(
   storage: string,
   privilege: Privilege,
+  limits?: GroupLimits,
 ): Promise<ScratchStorage> {
   const builds = join(storage, 'builds');
   await mkdir(builds, { recursive: true, mode: 0o700 });
@@ -27,9 +35,11 @@ export async function makeScratchStorage(
   const folder = join(builds, id);
   const lock = await lockFile(`${folder}.lock`, { wait: true });
   await mkdir(folder, { mode: 0o700 });
+  const groups = limits ? await makeControlGroups(groupName(id), limits) : noGroups;
+  // Another process may have to remove them, from a group of its own.
+  await writeFile(groupsFile(folder), JSON.stringify(groups.folders));
   return {
-    folder,
-    cgroup: cgroupName(id),
+    ...{ folder, groups, groupName: groupName(id) },
     [Symbol.asyncDispose]: async () => {
       await removeBuild(folder, id, privilege);
       await lock?.release();
@@ -57,34 +67,24 @@ async function removeBuild(folder: string, id: string, privilege: Privilege): Pr
     await run('unshare', args, { cwd: '/' });
   }
   await rm(folder, { recursive: true, force: true });
-  if (privilege === 'root') await removeCgroups(cgroupName(id));
+  await removeControlGroups(groupName(id), await readGroups(folder));
+  await rm(groupsFile(folder), { force: true });
   await rm(`${folder}.lock`, { force: true });
 }
 
-function cgroupName(id: string): string {
+function groupName(id: string): string {
   return `tributary-${id}`;
 }
 
-/** Control groups are folders that outlive their processes where runc was killed. */
-async function removeCgroups(name: string): Promise<void> {
-  const own = (await readFile('/proc/self/cgroup', 'utf8')).trim().split('\n');
-  const paths = new Set(own.map((line) => line.split(':').slice(2).join(':')).concat('/'));
-  const hierarchies = await readdir('/sys/fs/cgroup').catch(() => []);
-  for (const hierarchy of ['', ...hierarchies])
-    for (const path of paths) await removeCgroup(join('/sys/fs/cgroup', hierarchy, path, name));
+function groupsFile(folder: string): string {
+  return `${folder}.groups`;
 }
 
-async function removeCgroup(path: string): Promise<void> {
-  const inner = await readdir(path, { withFileTypes: true }).catch(() => undefined);
-  if (inner === undefined) return;
-  for (const entry of inner) if (entry.isDirectory()) await removeCgroup(join(path, entry.name));
-  // Its processes were killed a moment ago; the group is busy until the kernel has buried them.
-  for (let attempt = 0; attempt < 40; attempt++) {
-    const error = await rmdir(path).then(
-      () => undefined,
-      (thrown: NodeJS.ErrnoException) => thrown,
-    );
-    if (error?.code !== 'EBUSY') return;
-    await sleep(50);
+async function readGroups(folder: string): Promise<readonly string[]> {
+  try {
+    return JSON.parse(await readFile(groupsFile(folder), 'utf8')) as string[];
+  } catch {
+    // Killed before or while it was written.
+    return [];
   }
 }

@@ -111,6 +111,12 @@ export const reasons = {
     owner: 'ref',
     title: 'A target of the Makefile failed',
   },
+  'limit-exceeded': {
+    status: 422,
+    exit: 3,
+    owner: 'ref',
+    title: 'A container build used more than it may',
+  },
   'not-included': {
     status: 422,
     exit: 3,

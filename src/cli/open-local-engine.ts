@@ -44,6 +44,7 @@ export async function openLocalEngine(
       command: [process.execPath, program, 'step'],
       configuration: await writeConfiguration(configuration),
       stepMinutes: limits['step-minutes'],
+      logBytes: limits['log-mib'] * 2 ** 20,
     }),
     removeFolder: async (folder) => {
       await removeStepFolder(folder);

@@ -39,11 +39,13 @@ export async function step(args: readonly string[]): Promise<number> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   try {
-    const { run, builder } = await openSteps(options, stop.signal);
+    const configuration = await loadConfiguration(options.config, process.env);
+    const logBytes = configuration.limits['log-mib'] * 2 ** 20;
+    const { run, builder } = await openSteps(options, configuration, stop.signal);
     const exit = await runSteps(options.steps, {
       outputs: await readJson<StepOutputs>(options.outputs, {}),
       workdir: options.workdir,
-      openLog: (id) => openLog(options.logs, id),
+      openLog: (id) => openLog(options.logs, id, logBytes),
       tell: (message) => tell(options.messages, message),
       run,
       signal: stop.signal,
@@ -117,8 +119,11 @@ function parseOptions(args: readonly string[]): StepOptions | string {
 }
 
 /** Reads what all steps share, and gives the function that runs one. */
-async function openSteps(options: StepOptions, signal: AbortSignal) {
-  const configuration = await loadConfiguration(options.config, process.env);
+async function openSteps(
+  options: StepOptions,
+  configuration: LoadedConfiguration,
+  signal: AbortSignal,
+) {
   // Steps run one after the other: whatever is tried again is tried for the one whose turn it is.
   let current: StepTurn | undefined;
   const persist = createPersist(patienceOfSteps(configuration.limits['retry-seconds']), {
@@ -183,8 +188,8 @@ async function openTools(
   return { registry, builder, confined: createConfined(), make, makeAlone };
 }
 
-function openLog(folder: string | undefined, id: string) {
-  if (folder !== undefined) return new LogFile(logFile(folder, id));
+function openLog(folder: string | undefined, id: string, logBytes: number) {
+  if (folder !== undefined) return new LogFile(logFile(folder, id), logBytes);
   return { line: (text: string) => void process.stdout.write(`${text}\n`), close: () => {} };
 }
 

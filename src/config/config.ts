@@ -25,6 +25,27 @@ const remote = z.strictObject({
   default: z.boolean().default(false).describe('The remote of a request that names none.'),
 });
 
+const sandbox = z
+  .strictObject({
+    'memory-mib': z
+      .number()
+      .int()
+      .min(32)
+      .optional()
+      .describe("Memory in MiB, files in memory included; default: half of the machine's."),
+    processes: z.number().int().min(32).default(4096).describe('Processes and threads.'),
+    'disk-mib': z
+      .number()
+      .int()
+      .min(32)
+      .default(20 * 1024)
+      .describe(
+        'Disk in MiB, each file counted as 4 KiB or more; never more than half of what is free when it begins.',
+      ),
+  })
+  .prefault({})
+  .describe('What one container build, in which code of a ref runs, may use at most.');
+
 const credential = z.strictObject({ username: z.string(), password: secret });
 
 export const Configuration = z.strictObject({
@@ -126,6 +147,12 @@ export const Configuration = z.strictObject({
         .min(1)
         .default(14)
         .describe('Finished builds and unused mirrors stay that long.'),
+      'log-mib': z
+        .number()
+        .min(0.1)
+        .default(16)
+        .describe('Log of a step in MiB; of a longer one the beginning and the end are kept.'),
+      sandbox,
     })
     .prefault({}),
   tools: z

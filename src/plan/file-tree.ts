@@ -165,6 +165,11 @@ function encodeFolder(folder: Folder): Buffer {
   return Buffer.concat(entries.map((entry) => entry.bytes));
 }
 
+/** The object name that git gives to a file of this content. */
+export function blobSha(content: Buffer): string {
+  return objectSha('blob', content).toString('hex');
+}
+
 function objectSha(type: 'tree' | 'blob', content: Buffer): Buffer {
   return createHash('sha1').update(`${type} ${content.length}\0`).update(content).digest();
 }

@@ -76,7 +76,18 @@ function checkComponent(
         : [unknown('release', release, releases, [...path, 'tracks', release])]),
       ...checkBranch(branch, [...path, 'tracks', release]),
     ]),
+    ...checkPatches(component, path),
     ...checkPayload(component, path),
+  ];
+}
+
+function checkPatches({ patches }: Component, path: readonly string[]): Contradiction[] {
+  if (patches?.image === undefined || patches['applied-by'] === 'tributary') return [];
+  return [
+    {
+      path: [...path, 'patches', 'image'],
+      text: 'scripts run only where the patches are `applied-by: tributary`',
+    },
   ];
 }
 

@@ -59,6 +59,13 @@ const patches = z.strictObject({
     .describe(
       'Who applies them: `tributary` (the build context then has none) or the `dockerfile` (the context gets `patches/` with what is left to apply).',
     ),
+  image: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Base image, as in a FROM line, in which the scripts of the folder (`*.sh`) run, in order among the patches: each by `/bin/sh` in a copy of the source, with no network. Only where `tributary` applies; default: scripts are no patches.',
+    ),
 });
 
 const input = z.strictObject({

@@ -65,6 +65,8 @@ export interface Mirror {
   files(tree: CommitSha | TreeSha, paths?: readonly string[]): Promise<TreeFiles>;
   /** A patch tried on a tree, as `git apply` does it. */
   apply(tree: TreeSha, patch: Buffer): Promise<PatchOutcome>;
+  /** A tree in which these files take the place of all that it has; its submodules stay. */
+  replaceFiles(tree: TreeSha, files: FileTree): Promise<TreeSha>;
   /** The commit as git stores it (the bytes after the header), so that others can prove its tree. */
   commitObject(commit: CommitSha): Promise<Buffer>;
   /** Fetches the version tags of the repository itself (not of forks). */

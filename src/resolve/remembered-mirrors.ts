@@ -97,6 +97,7 @@ function remember(mirror: Mirror): Mirror {
       return mirror.export(commit, folder, branch);
     },
     apply: (tree, patch) => mirror.apply(tree, patch),
+    replaceFiles: (tree, files) => mirror.replaceFiles(tree, files),
     fetchTags: () => mirror.fetchTags(),
   };
 }

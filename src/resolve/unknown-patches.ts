@@ -16,9 +16,9 @@ export function unknownPatches(
 ): readonly Failure[] {
   return (Object.keys(policies) as ComponentName[]).flatMap((component) => {
     const policy = policies[component];
-    const dir = product.components[component]?.patches?.dir;
-    if (policy === undefined || policy === 'none' || dir === undefined) return [];
-    const known = patchFiles(files, dir).map(([name]) => name);
+    const rule = product.components[component]?.patches;
+    if (policy === undefined || policy === 'none' || rule === undefined) return [];
+    const known = patchFiles(files, rule).map(([name]) => name);
     return policy.skip
       .filter((name) => !known.includes(name))
       .map((name) => unknownPatch(component, name, known));

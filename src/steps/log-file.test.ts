@@ -26,7 +26,7 @@ test.for([
 });
 
 test('lines are there as soon as they are whole, and the last one when the log is closed', () => {
-  const log = new LogFile(path);
+  const log = new LogFile(path, 2 ** 20);
   log.write('first\nsec');
   expect(text()).toBe('first\n');
   log.write('ond');
@@ -37,23 +37,38 @@ test('lines are there as soon as they are whole, and the last one when the log i
 
 test('a log goes on where an earlier writer ended', () => {
   for (const line of ['one', 'two']) {
-    const log = new LogFile(path);
+    const log = new LogFile(path, 2 ** 20);
     log.line(line);
     log.close();
   }
   expect(text()).toBe('one\ntwo\n');
 });
 
-test('a log that grows too long says so once, and no longer', () => {
-  const log = new LogFile(path, 100);
-  for (let line = 0; line < 1000; line += 1) log.line(`line ${line}`);
+test('of a log that grows too long the beginning and the end are kept, and it says what is missing', () => {
+  const log = new LogFile(path, 1000);
+  for (let line = 0; line < 100_000; line += 1) log.line(`line ${line}\x1b[2J`);
+  expect(text()).toMatch(/\[this log is long: .*\]\n$/);
   log.close();
-  expect(text().length).toBeLessThan(200);
-  expect(text().match(/the log was cut here/g)).toHaveLength(1);
+  const [head = '', rest = ''] = text().split(/\n\[this log is long: .*\]\n/);
+  const [, left, tail = ''] = /^\[(\d+) bytes are left out here\]\n(line .*)$/s.exec(rest) ?? [];
+  expect(head.startsWith('line 0\nline 1\n')).toBe(true);
+  expect(tail.endsWith('\nline 99999\n')).toBe(true);
+  expect(tail).not.toContain('\x1b');
+  expect(text().length).toBeLessThan(1200);
+  expect(Number(left)).toBeGreaterThan(1_000_000);
+});
+
+test('a log just over its limit misses nothing', () => {
+  const log = new LogFile(path, 1000);
+  const lines = Array.from({ length: 100 }, (_, line) => `line ${line}\n`);
+  for (const line of lines) log.write(line);
+  log.close();
+  const whole = text().replace(/\n\[this log is long: .*\]\n/, '');
+  expect(whole).toBe(lines.join(''));
 });
 
 test('a line without end is not kept in memory for ever', () => {
-  const log = new LogFile(path);
+  const log = new LogFile(path, 2 ** 20);
   log.write('x'.repeat(70_000));
   expect(text()).toHaveLength(70_000);
   log.close();

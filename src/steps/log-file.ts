@@ -1,39 +1,51 @@
 import { closeSync, fstatSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { TailBuffer } from './tail-buffer.ts';
 
 /** The log file of a step: its id with `/` as `~`. */
 export function logFile(logs: string, step: string): string {
   return join(logs, `${step.replaceAll('/', '~')}.log`);
 }
 
-/** Bytes of one step's log that are kept. */
-const maxBytes = 64 * 2 ** 20;
+/** Bytes of a long log's end that are kept, at most; its beginning has the rest. */
+const maxTail = 2 ** 20;
 
 /**
- * A step's log: text of strangers, made harmless for the terminal it is read in, and bounded.
- * Lines are written at once, so that a reader can follow; what comes after the limit is dropped, and the log says so.
+ * A step's log: text of strangers, made harmless for the terminal it is read in, and bounded: of more than `limit` bytes,
+ * the beginning and the end are kept, and the log says what is missing. Lines are written at once, so that a
+ * reader can follow; the end of a long log when it is closed.
  */
 export class LogFile {
   readonly #file: number;
-  readonly #limit: number;
+  readonly #head: number;
+  readonly #tail: TailBuffer;
   #size: number;
+  /** Bytes that came after the head. */
+  #more = 0;
   #rest = '';
   #open = true;
 
-  constructor(path: string, limit: number = maxBytes) {
+  constructor(path: string, limit: number) {
     mkdirSync(dirname(path), { recursive: true });
     this.#file = openSync(path, 'a', 0o644);
-    this.#limit = limit;
+    const tail = Math.min(maxTail, limit / 4);
+    this.#head = limit - tail;
+    this.#tail = new TailBuffer(tail);
     this.#size = fstatSync(this.#file).size;
   }
 
   /** Adds text as it comes; an unfinished line waits for its end. */
   write(text: string): void {
+    if (this.#more > 0) {
+      this.#keep(this.#rest + text);
+      this.#rest = '';
+      return;
+    }
     const lines = this.#rest + text;
     // A line without end must not grow in memory for ever.
     const end = lines.length > 65_536 ? lines.length : lines.lastIndexOf('\n') + 1;
     this.#rest = lines.slice(end);
-    if (end > 0) this.#append(harmless(lines.slice(0, end)));
+    if (end > 0) this.#append(lines.slice(0, end));
   }
 
   /** Adds one line or several. */
@@ -44,21 +56,41 @@ export class LogFile {
   close(): void {
     if (!this.#open) return;
     if (this.#rest !== '') this.write('\n');
+    if (this.#more > 0) this.#writeTail();
     this.#open = false;
     closeSync(this.#file);
   }
 
-  #append(text: string): void {
-    if (!this.#open || this.#size > this.#limit) return;
-    let bytes = Buffer.from(text);
-    if (this.#size + bytes.length > this.#limit) {
-      const notice = `\n[the log was cut here: it is longer than ${this.#limit} bytes]\n`;
-      bytes = Buffer.concat([bytes.subarray(0, this.#limit - this.#size), Buffer.from(notice)]);
-      this.#size = this.#limit + 1;
-    } else {
+  #append(lines: string): void {
+    if (!this.#open) return;
+    const bytes = Buffer.from(harmless(lines));
+    const room = Math.max(0, this.#head - this.#size);
+    if (bytes.length <= room) {
       this.#size += bytes.length;
+      writeSync(this.#file, bytes);
+      return;
     }
-    writeSync(this.#file, bytes);
+    this.#size = this.#head;
+    const notice =
+      '\n[this log is long: from here on only its end is kept, and shown when the step has ended]\n';
+    writeSync(this.#file, Buffer.concat([bytes.subarray(0, room), Buffer.from(notice)]));
+    this.#keep(bytes.subarray(room));
+  }
+
+  /** What comes after the head is only looked at again if it is the end. */
+  #keep(text: string | Buffer): void {
+    const bytes = Buffer.from(text);
+    this.#more += bytes.length;
+    this.#tail.push(bytes);
+  }
+
+  #writeTail(): void {
+    const kept = this.#tail.bytes();
+    // What is left out ends with a line.
+    const start = this.#tail.truncated ? kept.indexOf('\n') + 1 : 0;
+    const left = this.#more - kept.length + start;
+    if (left > 0) writeSync(this.#file, `[${left} bytes are left out here]\n`);
+    writeSync(this.#file, harmless(kept.subarray(start).toString('utf8')));
   }
 }
 

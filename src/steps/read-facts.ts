@@ -52,7 +52,7 @@ function imageFacts(
   const patched = of.filter((component) => product.components[component]?.patches !== undefined);
   const patches = patched.flatMap((component) => {
     const left = new Set(components[component]?.patchesLeft);
-    return patchFiles(files, product.components[component]?.patches?.dir ?? '.')
+    return patchFiles(files, product.components[component]?.patches ?? { dir: '.' })
       .filter(([patch]) => left.has(patch))
       .map(([patch, content]) => [`${component}/${patch}`, sha256(content)] as const);
   });

@@ -6,6 +6,7 @@ import { run } from '../../src/adapters/command.ts';
 import { FailureError } from '../../src/builds/failure.ts';
 import { gitTreeSha } from '../../src/plan/file-tree.ts';
 import type { Plan, StepOf } from '../../src/plan/plan.ts';
+import type { Component, Product } from '../../src/product/product.ts';
 import { readArtifact } from '../../src/steps/artifact.ts';
 import { lookUpHits } from '../../src/steps/prepare/look-up-hits.ts';
 import {
@@ -86,6 +87,27 @@ test('another machine makes the same plan', async () => {
   });
   expect(again).toEqual(plan);
   await rm(other, { recursive: true });
+});
+
+test('the image that patch scripts run in is pinned for all attempts of a tag', async () => {
+  const image = 'registry.example.com/base/tools:1';
+  const { 'tektoncd/pipeline': component, ...others } = world.product.components as Record<
+    string,
+    Component
+  >;
+  if (component?.patches === undefined) throw new Error('no patches');
+  const patched = { ...component, patches: { ...component.patches, image } };
+  const product = {
+    ...world.product,
+    components: { ...others, 'tektoncd/pipeline': patched },
+  } as Product;
+  putBase(world.registry, 'tools', 1);
+  const first = await world.prepare(pipeline('tektoncd/pipeline#4638'), { product });
+  expect(first.bases[image]).toMatch(/^registry\.example\.com\/base\/tools@sha256:/);
+  putBase(world.registry, 'tools', 2);
+  const second = await world.prepare(pipeline('tektoncd/pipeline#4638'), { product });
+  expect(second.tag).toBe(first.tag);
+  expect(second.bases).toEqual(first.bases);
 });
 
 test('the source artifact holds the tree that the plan names, and proves the commit', async () => {

@@ -31,6 +31,8 @@ interface PrepareOptions {
   /** Another state folder: another machine. */
   readonly state?: string;
   readonly registry?: MemoryRegistry;
+  /** Another description of the product. */
+  readonly product?: Product;
 }
 
 /** Makes the demo's repositories and serves them. */
@@ -40,7 +42,7 @@ export async function openPrepareWorld(): Promise<PrepareWorld> {
   makeRepositories(repositories);
   const server = await startGitServer(repositories);
   const file = new URL('../../examples/demo/product.yaml', import.meta.url);
-  const product = demand(parseProduct(await readFile(file, 'utf8'), 'product.yaml'));
+  const demo = demand(parseProduct(await readFile(file, 'utf8'), 'product.yaml'));
   const configuration = Configuration.parse({
     urls: { 'https://github.com/': server.url },
     remotes: { demo: { push: 'registry.test/demo', default: true } },
@@ -48,7 +50,7 @@ export async function openPrepareWorld(): Promise<PrepareWorld> {
   const registry = demoRegistry();
   const state = join(folder.path, 'state');
 
-  const resolve = async (body: object, at = state) => {
+  const resolve = async (body: object, at = state, product = demo) => {
     const git = await openGit({ ...configuration, state: at }, {});
     const request = demand(parseRequest({ name: 'x', ...body }));
     const checked = demand(checkRequest(request, product, configuration));
@@ -60,16 +62,17 @@ export async function openPrepareWorld(): Promise<PrepareWorld> {
     return demand(outcome);
   };
   return {
-    ...{ product, registry, state, server, resolve },
+    ...{ product: demo, registry, state, server, resolve },
     async prepare(body, options = {}) {
       const at = options.state ?? state;
-      const { lock, lockDigest } = await resolve(body, at);
+      const { product = demo } = options;
+      const { lock, lockDigest } = await resolve(body, at, product);
       const { mirrors } = await openGit({ ...configuration, state: at }, {});
       return prepare(lock, product, {
         tag: tagFor(lock.name, lockDigest),
         mirrors,
         registry: options.registry ?? registry,
-        builder: { tools: 'buildah 0' },
+        builder: { tools: 'buildah 0', build: () => Promise.reject(new Error('nothing is built')) },
         configuration: { ...configuration, state: at },
         workdir: folder.path,
         publish: options.publish ?? true,

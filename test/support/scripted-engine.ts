@@ -55,6 +55,7 @@ export async function openLocalRig(
         command: ['sh', program, scripts],
         configuration: join(folder, 'config.yaml'),
         stepMinutes: options.stepMinutes ?? 1,
+        logBytes: 2 ** 24,
       }),
       report: (text, error) => {
         throw new Error(text, { cause: error });

@@ -24,6 +24,8 @@ export interface StartUnitOptions {
   readonly configuration: string;
   /** A step that takes longer is ended. */
   readonly stepMinutes: number;
+  /** Bytes of a step's log that are kept. */
+  readonly logBytes: number;
 }
 
 /** Starts units as processes of the step program. */
@@ -42,7 +44,7 @@ export function createStartUnit(options: StartUnitOptions): StartUnit {
       ],
       unit.workdir,
     );
-    return attend(unit, child, tell, options.stepMinutes * 60_000);
+    return attend(unit, child, tell, options);
   };
 }
 
@@ -82,15 +84,16 @@ function attend(
   unit: Unit,
   child: ContainedProcess,
   tell: (message: StepMessage) => void,
-  timeout: number,
+  options: StartUnitOptions,
 ): RunningUnit {
+  const timeout = options.stepMinutes * 60_000;
   let timedOut = false;
   const expire = () => {
     timedOut = true;
     child.end();
   };
   let timer = setTimeout(expire, timeout);
-  const output = collectOutput(unit);
+  const output = collectOutput(unit, options.logBytes);
   for (const stream of [child.stdout, child.stderr]) readText(stream, output.add);
   readLines(child.fd3, (line) => {
     const message = parseStepMessage(line);
@@ -119,7 +122,7 @@ function attend(
 const lastLinesKept = 20;
 
 /** What the process prints by itself goes to the log of the step that runs. */
-function collectOutput(unit: Unit) {
+function collectOutput(unit: Unit, logBytes: number) {
   let log: LogFile | undefined;
   let step: string = unit.steps[0];
   let tail = '';
@@ -131,7 +134,7 @@ function collectOutput(unit: Unit) {
       step = next;
     },
     add(text: string): void {
-      log ??= new LogFile(logFile(unit.folders.logs, step));
+      log ??= new LogFile(logFile(unit.folders.logs, step), logBytes);
       log.write(text);
       tail = (tail + text).slice(-8192);
     },

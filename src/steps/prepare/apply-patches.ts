@@ -3,9 +3,11 @@ import type { FileTree } from '../../plan/file-tree.ts';
 import type { PatchPolicy } from '../../plan/lock.ts';
 import type { ComponentName, TreeSha } from '../../plan/names.ts';
 import type { PatchReport } from '../../plan/plan.ts';
-import { patchFiles } from '../../product/patch-files.ts';
+import { isScript, patchFiles } from '../../product/patch-files.ts';
 import type { Component } from '../../product/product.ts';
 import type { Mirror, PatchOutcome } from '../../resolve/git-interface.ts';
+import type { BuilderContext } from '../run-in-builder.ts';
+import { runPatchScript } from './run-patch-script.ts';
 
 /** The downstream patches of a component, after they were tried. */
 export interface Patched {
@@ -28,17 +30,27 @@ export async function applyPatches(
   product: FileTree,
   source: { readonly tree: TreeSha; readonly ref: string },
   mirror: Mirror,
+  context: BuilderContext,
 ): Promise<Patched> {
   const by = rule['applied-by'];
   const reports: PatchReport[] = [];
   const left: string[] = [];
   let tree = source.tree;
-  for (const [patch, content] of patchFiles(product, rule.dir)) {
+  for (const [patch, content] of patchFiles(product, rule)) {
     if (isBypassed(policy, patch)) {
       reports.push({ component, patch, outcome: 'bypassed', by });
       continue;
     }
-    const outcome = await mirror.apply(tree, content);
+    const outcome =
+      isScript(patch) && rule.image !== undefined
+        ? await runPatchScript(
+            { component, patch, content, image: rule.image },
+            { tree, ref: source.ref },
+            mirror,
+            context,
+          )
+        : await mirror.apply(tree, content);
+    if (outcome.kind === 'failed') return { tree, reports, left, failures: [outcome.failure] };
     if (outcome.kind === 'conflict') {
       const failure = conflict(component, patch, source.ref, outcome);
       return { tree, reports, left, failures: [failure] };

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { type Failure, FailureError } from '../../builds/failure.ts';
-import type { Tag } from '../../plan/names.ts';
 import { readArtifact, writeArtifact } from '../artifact.ts';
 import type { Registry } from '../step.ts';
 
@@ -22,18 +21,19 @@ export interface Unpinned {
 interface PinContext {
   readonly registry: Registry;
   readonly workdir: string;
-  /** Where artifacts are kept. */
-  readonly repository: string;
   readonly publish: boolean;
   log(text: string): void;
 }
 
 /**
  * Digests of base images and versions of components, looked up once for each tag: every later prepare of
- * that tag reads what the first one found, so that all attempts of a build are the same build.
+ * that tag reads from `reference` what the first one found, so that all attempts of a build are the same build.
  */
-export async function pin(tag: Tag, wanted: Unpinned, context: PinContext): Promise<Pinned> {
-  const reference = `${context.repository}:${tag}-bases`;
+export async function pin(
+  reference: string,
+  wanted: Unpinned,
+  context: PinContext,
+): Promise<Pinned> {
   const before = await readPinned(reference, context);
   if (before !== undefined)
     return { ...before, bases: await pinBases(wanted.images, before.bases, context) };

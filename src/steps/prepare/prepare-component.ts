@@ -20,14 +20,19 @@ export interface PreparedComponent {
   readonly patched: Patched;
 }
 
-/** Makes the code of a component from what the lock pins. Throws FailureError where refs or patches conflict. */
+/**
+ * Makes the code of a component from what the lock pins. Throws FailureError where refs or patches conflict.
+ * `bases`: the images that patch scripts run in, pinned.
+ */
 export async function prepareComponent(
   component: ComponentName,
   lock: Lock,
   product: Product,
   prepared: PreparedProduct,
-  { mirrors, log, progress }: PrepareContext,
+  bases: Readonly<Record<string, string>>,
+  context: PrepareContext,
 ): Promise<PreparedComponent> {
+  const { mirrors, log, progress } = context;
   const from = lock.components[component];
   if (from === undefined) throw new Error(`the lock does not know ${component}`);
   const { url } = repositoryOf(component, product, prepared.pinned);
@@ -46,6 +51,7 @@ export async function prepareComponent(
           prepared.files,
           { tree: combined.tree, ref: describe(from) },
           mirror,
+          { ...context, plan: { bases, lock } },
         );
   for (const { patch, outcome, by } of patched.reports) {
     log(`${component}: patch ${patch}: ${outcome} (applied by ${by})`);

@@ -8,7 +8,7 @@ export interface PrepareContext {
   readonly tag: Tag;
   readonly mirrors: Mirrors;
   readonly registry: Registry;
-  readonly builder: Pick<Builder, 'tools'>;
+  readonly builder: Builder;
   readonly configuration: Pick<LoadedConfiguration, 'state' | 'url' | 'listen'>;
   /** A folder of its own, removed afterwards. */
   readonly workdir: string;

