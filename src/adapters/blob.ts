@@ -47,8 +47,9 @@ export async function fetchBlob(place: BlobPlace, limit: number): Promise<Buffer
   return bytes;
 }
 
-async function overScheme<Value>(
-  place: BlobPlace,
+/** Does it over HTTPS; where a registry may be insecure, over HTTP first. Throws RegistryTrouble where nothing is heard. */
+export async function overScheme<Value>(
+  place: Pick<BlobPlace, 'repository' | 'insecure' | 'signal'>,
   get: (scheme: string) => Promise<Value>,
 ): Promise<Value> {
   try {
@@ -80,14 +81,34 @@ async function getAuthorized(
   const first = await get(url, {}, place);
   if (first.status !== 401) return first;
   await first.body?.cancel();
-  const challenge = parseChallenge(first.headers.get('www-authenticate') ?? '');
-  const basic = await readCredential(place.authfile, host, path);
-  const authorization =
-    challenge.scheme === 'bearer' ? await fetchToken(challenge, path, basic, place) : basic;
+  const challenge = first.headers.get('www-authenticate') ?? '';
+  const authorization = await authorizationFor(challenge, { path, host, actions: 'pull' }, place);
   return authorization === undefined ? first : get(url, { authorization }, place);
 }
 
-function get(url: string, headers: Record<string, string>, place: BlobPlace): Promise<Response> {
+/** What is asked for: `pull`, or `pull,push`. */
+interface Access {
+  readonly path: string;
+  readonly host: string;
+  readonly actions: string;
+}
+
+/** The Authorization header that a registry's challenge (WWW-Authenticate) wants to see; undefined where nothing is known for it. */
+export async function authorizationFor(
+  header: string,
+  access: Access,
+  place: Omit<BlobPlace, 'repository' | 'digest'>,
+): Promise<string | undefined> {
+  const challenge = parseChallenge(header);
+  const basic = await readCredential(place.authfile, access.host, access.path);
+  return challenge.scheme === 'bearer' ? fetchToken(challenge, access, basic, place) : basic;
+}
+
+function get(
+  url: string,
+  headers: Record<string, string>,
+  place: Parameters<typeof authorizationFor>[2],
+): Promise<Response> {
   return fetch(url, {
     headers,
     dispatcher: agentFor(place),
@@ -98,7 +119,7 @@ function get(url: string, headers: Record<string, string>, place: BlobPlace): Pr
 const agents = new Map<string, Agent>();
 
 /** Connections are kept by the agent, and it is the one that knows of time limits. */
-function agentFor({ insecure, idle }: BlobPlace): Agent {
+export function agentFor({ insecure, idle }: Pick<BlobPlace, 'insecure' | 'idle'>): Agent {
   const name = `${insecure} ${idle}`;
   const known = agents.get(name);
   if (known !== undefined) return known;
@@ -124,9 +145,9 @@ function parseChallenge(header: string): Challenge {
 
 async function fetchToken(
   { parameters }: Challenge,
-  path: string,
+  { path, actions }: Access,
   basic: string | undefined,
-  place: BlobPlace,
+  place: Parameters<typeof authorizationFor>[2],
 ): Promise<string | undefined> {
   const realm = parameters['realm'];
   if (realm === undefined || !URL.canParse(realm)) return undefined;
@@ -134,7 +155,7 @@ async function fetchToken(
   // The credential is for the registry: never over plain HTTP where the registry has TLS.
   if (url.protocol !== 'https:' && !place.insecure) return undefined;
   if (parameters['service'] !== undefined) url.searchParams.set('service', parameters['service']);
-  url.searchParams.set('scope', `repository:${path}:pull`);
+  url.searchParams.set('scope', `repository:${path}:${actions}`);
   const response = await get(url.href, basic === undefined ? {} : { authorization: basic }, place);
   if (!response.ok) {
     await response.body?.cancel();

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { type Digest, parseDigest } from '../plan/names.ts';
-import type { Registry, StoredManifest } from '../steps/step.ts';
+import type { Registry } from '../steps/step.ts';
 import { fetchBlob } from './blob.ts';
 import { briefPatience, createPersist, type Persist } from './persist.ts';
+import { describeManifest, quick } from './quick-registry.ts';
 import {
   authfileFor,
   isInsecure,
@@ -21,14 +21,17 @@ export interface RegistryOptions extends SkopeoOptions {
   readonly persist?: Persist;
 }
 
-/** The {@link Registry} over skopeo, reaching registries as the configuration says. */
+/** The {@link Registry} by HTTP and, where that does not do, over skopeo, reaching registries as the configuration says. */
 export async function createRegistry(
   configuration: ReachConfiguration,
   options: RegistryOptions,
 ): Promise<Registry> {
   const skopeo = await createSkopeo(configuration, options);
   const persist = options.persist ?? createPersist(briefPatience, options);
-  return retrying(registryOver(skopeo, configuration, options), persist);
+  const { noCredentials } = skopeo;
+  const { signal, idle = idleLimit } = options;
+  const over = registryOver(skopeo, configuration, options);
+  return retrying(quick(over, { configuration, noCredentials, signal, idle }), persist);
 }
 
 /** Asks once, and throws RegistryTrouble. */
@@ -117,23 +120,4 @@ async function digested(text: Promise<string>): Promise<Digest> {
   const digest = parseDigest(await text);
   if (digest === undefined) throw new Error(`skopeo wrote no digest: ${await text}`);
   return digest;
-}
-
-function describeManifest(bytes: Buffer): StoredManifest {
-  const manifest = parseJson(bytes) as { mediaType?: string; manifests?: unknown };
-  const kind = manifest.manifests === undefined ? 'manifest' : 'index';
-  return {
-    digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest,
-    // An OCI manifest need not say what it is.
-    mediaType: manifest.mediaType ?? `application/vnd.oci.image.${kind}.v1+json`,
-    bytes,
-  };
-}
-
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch {
-    throw new RegistryTrouble('garbled', 'the manifest that it sent is not JSON');
-  }
 }

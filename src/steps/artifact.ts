@@ -3,14 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { FileTree } from '../plan/file-tree.ts';
 import type { Digest } from '../plan/names.ts';
-import {
-  blobOf,
-  readBlob,
-  readLayout,
-  uncompressed,
-  writeLayout,
-  zstdLayer,
-} from './oci-layout.ts';
+import { blobOf, parseManifest, uncompressed, writeLayout, zstdLayer } from './oci-layout.ts';
 import type { Registry } from './step.ts';
 import { generousLimits, unpackTree } from './tar-tree.ts';
 
@@ -52,24 +45,24 @@ export async function writeArtifact(
 /** The artifact at a reference, or undefined where there is none. */
 export async function readArtifact(
   registry: Registry,
-  workdir: string,
   reference: string,
 ): Promise<Artifact | undefined> {
-  if ((await registry.manifest(reference)) === undefined) return undefined;
-  return inFolder(workdir, async (folder) => {
-    await registry.pullLayout(reference, folder);
-    const { digest, manifest } = await readLayout(folder);
-    const [layer] = manifest.layers;
-    if (manifest.config.mediaType !== configMediaType || layer === undefined) {
-      throw new Error(`${reference} is not an artifact of Tributary`);
-    }
-    const config = await readBlob(folder, manifest.config, configLimit);
-    const { kind, metadata } = ArtifactConfig.parse(JSON.parse(config.toString()));
-    const packed = await readBlob(folder, layer, generousLimits.bytes);
-    const files = await unpackTree(uncompressed(packed, generousLimits.bytes), generousLimits);
-    if (!files.ok) throw new Error(`${reference} cannot be unpacked: ${files.failures.join(', ')}`);
-    return { digest, kind, metadata, files: files.value };
-  });
+  const stored = await registry.manifest(reference);
+  if (stored === undefined) return undefined;
+  const { config: described, layers } = parseManifest(stored.bytes);
+  const [layer] = layers;
+  if (described.mediaType !== configMediaType || layer === undefined) {
+    throw new Error(`${reference} is not an artifact of Tributary`);
+  }
+  const repository = reference.replace(/@sha256:[0-9a-f]{64}$/, '').replace(/:[^/:]+$/, '');
+  const [config, packed] = await Promise.all([
+    registry.blob(repository, described.digest, configLimit),
+    registry.blob(repository, layer.digest, generousLimits.bytes),
+  ]);
+  const { kind, metadata } = ArtifactConfig.parse(JSON.parse(config.toString()));
+  const files = await unpackTree(uncompressed(packed, generousLimits.bytes), generousLimits);
+  if (!files.ok) throw new Error(`${reference} cannot be unpacked: ${files.failures.join(', ')}`);
+  return { digest: stored.digest, kind, metadata, files: files.value };
 }
 
 async function inFolder<Value>(workdir: string, work: (folder: string) => Promise<Value>) {

@@ -4,12 +4,12 @@ import { artifactRepository, type StepContext } from './step.ts';
 
 /** An artifact that an earlier step left, by its tag or digest (`:key-…`, `@sha256:…`). */
 export async function demandArtifact(
-  { plan, registry, workdir }: Pick<StepContext, 'plan' | 'registry' | 'workdir'>,
+  { plan, registry }: Pick<StepContext, 'plan' | 'registry'>,
   name: string,
   what: string,
 ): Promise<Artifact> {
   const reference = `${artifactRepository(plan)}${name}`;
-  const found = await readArtifact(registry, workdir, reference);
+  const found = await readArtifact(registry, reference);
   if (found !== undefined) return found;
   throw new FailureError({
     reason: 'registry-unavailable',

@@ -7,12 +7,12 @@ import { artifactRepository, keyTag, type StepContext } from './step.ts';
 /** The source tree of a component of the plan, from the artifact that `prepare` made. */
 export async function readSource(
   component: ComponentName,
-  { plan, registry, workdir }: Pick<StepContext, 'plan' | 'registry' | 'workdir'>,
+  { plan, registry }: Pick<StepContext, 'plan' | 'registry'>,
 ): Promise<FileTree> {
   const source = plan.sources[component];
   if (source === undefined) throw new Error(`the plan has no source of ${component}`);
   const reference = `${artifactRepository(plan)}:${keyTag(source.key)}`;
-  const artifact = await readArtifact(registry, workdir, reference);
+  const artifact = await readArtifact(registry, reference);
   if (artifact !== undefined) return artifact.files;
   throw new FailureError({
     reason: 'registry-unavailable',

@@ -111,11 +111,7 @@ test("the manifests step keeps what the operator's generator leaves", slow, asyn
     { ...context, plan: plan as never },
   );
   if (!('digest' in output)) throw new Error('no digest');
-  const made = await readArtifact(
-    build.registry,
-    context.workdir,
-    `${build.remote}/tributary@${output.digest}`,
-  );
+  const made = await readArtifact(build.registry, `${build.remote}/tributary@${output.digest}`);
   expect(made).toMatchObject({
     kind: 'manifests',
     metadata: { component: operator },

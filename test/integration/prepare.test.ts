@@ -115,7 +115,6 @@ test('the source artifact holds the tree that the plan names, and proves the com
   const source = plan.sources['tektoncd/pipeline' as never] as Plan['productSource'];
   const artifact = await readArtifact(
     world.registry,
-    tmpdir(),
     `registry.test/demo/tributary:key-${source.key}`,
   );
   if (artifact === undefined) throw new Error('no artifact');

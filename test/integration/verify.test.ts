@@ -314,7 +314,7 @@ async function rewriteSource(
   const source = build.plan.sources[pipeline];
   const reference = `${build.remote}/tributary:key-${source?.key}`;
   const { workdir } = build.context();
-  const before = await readArtifact(build.registry, workdir, reference);
+  const before = await readArtifact(build.registry, reference);
   if (before === undefined) throw new Error('no source');
   const metadata = { ...(before.metadata as object), ...changes };
   await writeArtifact(build.registry, workdir, reference, {

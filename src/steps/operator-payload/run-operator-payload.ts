@@ -61,12 +61,12 @@ async function makeImage(
 
 async function readPayloads(
   payloads: Readonly<Record<ComponentName, Digest>>,
-  { plan, registry, workdir }: StepContext,
+  { plan, registry }: StepContext,
 ): Promise<ComponentPayload[]> {
   const found: ComponentPayload[] = [];
   for (const digest of Object.values<Digest>(payloads)) {
     const reference = `${artifactRepository(plan)}@${digest}`;
-    const artifact = await readArtifact(registry, workdir, reference);
+    const artifact = await readArtifact(registry, reference);
     if (artifact === undefined) throw gone(reference, plan.tag);
     found.push({ metadata: PayloadMetadata.parse(artifact.metadata), files: artifact.files });
   }

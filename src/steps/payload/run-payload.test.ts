@@ -268,7 +268,7 @@ async function contextWithSource(build: SmallBuild, files = source): Promise<Ste
 async function artifactOf(build: SmallBuild, output: Awaited<ReturnType<typeof runPayload>>) {
   if (!('digest' in output)) throw new Error('no digest');
   const reference = `${build.remote}/tributary@${output.digest}`;
-  const artifact = await readArtifact(build.registry, build.context().workdir, reference);
+  const artifact = await readArtifact(build.registry, reference);
   if (artifact === undefined) throw new Error(`no ${reference}`);
   const { digest: _, ...content } = artifact;
   return content;

@@ -48,8 +48,8 @@ export async function pin(
   return (await readPinned(reference, context)) ?? found;
 }
 
-async function readPinned(reference: string, { registry, workdir }: PinContext) {
-  const artifact = await readArtifact(registry, workdir, reference);
+async function readPinned(reference: string, { registry }: PinContext) {
+  const artifact = await readArtifact(registry, reference);
   return artifact === undefined ? undefined : Pinned.parse(artifact.metadata);
 }
 

@@ -26,7 +26,7 @@ async function report(changes: Partial<StepContext> = {}) {
   if (step?.kind !== 'report') throw new Error('no report in the plan');
   const context = { ...build.context(), ...changes };
   const output = await runReport(step, context);
-  const record = await readArtifact(build.registry, context.workdir, recordReference(build.plan));
+  const record = await readArtifact(build.registry, recordReference(build.plan));
   if (record === undefined) throw new Error('no record');
   return { output, record };
 }
@@ -85,7 +85,7 @@ test('a build without a plan has a record too: what was asked, and what came of 
   const failed = { state: 'failed', attempt: 1 } as Build;
   const recorded = { tag, lock, product, plan: undefined };
   await writeRecord(recorded, { ...context, outputs: {}, record: { build: failed, logs } });
-  const record = await readArtifact(build.registry, context.workdir, recordReference(build.plan));
+  const record = await readArtifact(build.registry, recordReference(build.plan));
   expect(record?.metadata).toMatchObject({
     ...{ outcome: 'failed', tag, lockDigest: build.plan.lockDigest, unfinished: ['prepare'] },
   });

@@ -23,11 +23,11 @@ async function compareManifests(
   step: StepOf<'manifests'>,
   bundle: FileTree,
   csvFile: string,
-  { plan, registry, workdir }: StepContext,
+  { plan, registry }: StepContext,
 ): Promise<Failure[]> {
   if (step.key === null) throw new Error(`${step.id} has no key`);
   const reference = `${artifactRepository(plan)}:${keyTag(step.key)}`;
-  const generated = await readArtifact(registry, workdir, reference);
+  const generated = await readArtifact(registry, reference);
   const differ = (what: string, expected: string, found: string) =>
     notIncluded({ component: step.component, place: 'manifests', what, expected, found });
   if (generated === undefined) {

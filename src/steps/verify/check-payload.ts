@@ -23,7 +23,7 @@ export async function checkPayloads(
   return { payloads, failures };
 }
 
-async function readPayloads({ plan, registry, workdir }: StepContext): Promise<{
+async function readPayloads({ plan, registry }: StepContext): Promise<{
   payloads: ComponentPayload[];
   failures: Failure[];
 }> {
@@ -33,7 +33,7 @@ async function readPayloads({ plan, registry, workdir }: StepContext): Promise<{
     if (step.kind !== 'payload') continue;
     if (step.key === null) throw new Error(`${step.id} has no key`);
     const reference = `${artifactRepository(plan)}:${keyTag(step.key)}`;
-    const artifact = await readArtifact(registry, workdir, reference);
+    const artifact = await readArtifact(registry, reference);
     if (artifact !== undefined) {
       payloads.push({ metadata: PayloadMetadata.parse(artifact.metadata), files: artifact.files });
       continue;

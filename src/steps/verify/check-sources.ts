@@ -50,10 +50,10 @@ interface Checked {
 async function checkSource(
   name: string,
   source: Source,
-  { plan, registry, workdir }: StepContext,
+  { plan, registry }: StepContext,
 ): Promise<Checked> {
   const reference = `${artifactRepository(plan)}:${keyTag(source.key)}`;
-  const artifact = await readArtifact(registry, workdir, reference);
+  const artifact = await readArtifact(registry, reference);
   const place = { component: name, place: 'source' };
   if (artifact === undefined) {
     const what = 'its source artifact is not in the registry.';
