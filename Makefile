@@ -24,6 +24,11 @@ test-long: ## long repeats of what `make test` tries once
 	@scripts/setup.sh test
 	@npm run --silent test:long
 
+.PHONY: bench
+bench: ## measure it against the product's own Makefile and ko (docs/benchmarks.md): ten minutes on a quiet machine
+	@scripts/setup.sh test
+	@node test/bench/main.ts $(BENCH)
+
 .PHONY: setup
 setup: ## install what is needed, only
 	@scripts/setup.sh test

@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
-import { makeRepositories } from './make-repositories.ts';
+import { type DemoSize, makeRepositories } from './make-repositories.ts';
 
 /** The outside world of the demo, on loopback: a git server that stands for GitHub, and a registry with base images. */
 export interface DemoEnvironment {
@@ -38,6 +38,7 @@ export const anyPorts: Ports = { service: 0, git: 0, registry: 0 };
 export async function startDemoEnvironment(
   folder: string,
   ports: Ports,
+  size: DemoSize,
   say: (text: string) => void = () => {},
 ): Promise<DemoEnvironment> {
   const root = resolve(folder);
@@ -53,7 +54,7 @@ export async function startDemoEnvironment(
     say(`registry     ${registry}`);
     processes['registry'] = startRegistry(root, registry);
     say(`git server   ${git}  (stands for https://github.com/)`);
-    makeRepositories(join(root, 'repositories'));
+    makeRepositories(join(root, 'repositories'), size);
     processes['git'] = startProgram(root, 'git', process.execPath, [
       join(import.meta.dirname, 'git-server.ts'),
       join(root, 'repositories'),

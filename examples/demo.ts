@@ -42,7 +42,9 @@ async function demo(): Promise<number> {
   for (const name of ['tributary.sqlite', 'tributary.sqlite-wal', 'tributary.sqlite-shm'])
     rmSync(join(folder, 'state', name), { force: true });
   title('A git server and a registry for the demo product (examples/demo)');
-  const environment = await startDemoEnvironment(folder, usualPorts, (text) => print(`  ${text}`));
+  const environment = await startDemoEnvironment(folder, usualPorts, 'real', (text) =>
+    print(`  ${text}`),
+  );
   const stop = () => down();
   process.once('exit', () => keep || stop());
   for (const signal of ['SIGINT', 'SIGTERM'] as const)

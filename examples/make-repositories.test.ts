@@ -23,6 +23,16 @@ test('making them twice gives the same commits, in place of what was there', () 
   expect(names.map(refsOf)).toEqual(before);
 }, 30_000);
 
+test('of real size, every program takes all generated kinds along', () => {
+  makeRepositories(join(root, 'real'), 'real');
+  const real = join(root, 'real/tektoncd/pipeline.git');
+  const listed = execFileSync('git', ['-C', real, 'ls-tree', '-r', '--name-only', 'main'], {
+    encoding: 'utf8',
+  }).split('\n');
+  expect(listed.filter((path) => path.endsWith('zz_generated.apis.go'))).toHaveLength(4);
+  expect(listed.filter((path) => path.startsWith('pkg/apis/'))).toHaveLength(41);
+});
+
 test('the newest commit on main is the folder of the repository', () => {
   const tree = git('tektoncd/pipeline', 'show', 'main:cmd/controller/greeting.go');
   const file = 'demo/upstream/pipeline/cmd/controller/greeting.go';

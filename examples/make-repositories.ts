@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { withGeneratedApis } from './demo/generated-apis.ts';
 import { type History, histories, mirrored } from './demo/history.ts';
 import { patchedBranches, pullRequests } from './demo/pull-requests.ts';
 import { BareRepository, type Signature } from './repositories/bare-repository.ts';
@@ -9,18 +10,21 @@ import { type FileSet, readFileSet, redo, undo } from './repositories/file-set.t
 const demo = join(import.meta.dirname, 'demo');
 const author = { name: 'Upstream Author', email: 'author@example.com' };
 
+/** `real`: with as much generated code as real upstreams have. `small`: without, for tests that compile what they need. */
+export type DemoSize = 'small' | 'real';
+
 /**
  * Makes the demo's git repositories, bare, as `<folder>/<owner>/<repo>.git`: histories, branches, tags, forks and pull requests as
  * `demo/history.ts` and `demo/pull-requests.ts` tell them. Every commit has the same SHA on every machine. A folder that is there is
  * made anew.
  */
-export function makeRepositories(folder: string): void {
+export function makeRepositories(folder: string, size: DemoSize = 'small'): void {
   const next = `${resolve(folder)}.next-${process.pid}`;
   rmSync(next, { recursive: true, force: true });
   const made = new Map<string, BareRepository>();
   for (const history of histories) {
     const repository = new BareRepository(join(next, `${history.name}.git`));
-    if (history.forkOf === undefined) tell(repository, history, made);
+    if (history.forkOf === undefined) tell(repository, history, made, size);
     else fetchAll(repository, join(next, `${history.forkOf}.git`), ['heads', 'tags']);
     addBranches(repository, history.name);
     addPullRequests(repository, history.name);
@@ -40,11 +44,14 @@ function tell(
   repository: BareRepository,
   history: Extract<History, { folder: string }>,
   others: ReadonlyMap<string, BareRepository>,
+  size: DemoSize,
 ): void {
   const states = statesOf(history);
+  const committed = (files: FileSet) =>
+    size === 'real' ? withGeneratedApis(pinCommits(files, others)) : pinCommits(files, others);
   const main = repository.importCommits(
     history.commits.map(({ subject }, index) => ({
-      files: pinCommits(states[index] ?? new Map(), others),
+      files: committed(states[index] ?? new Map()),
       message: subject,
       by: onDay(index),
       ...(index === 0 ? {} : { parent: index - 1 }),
@@ -62,7 +69,7 @@ function tell(
     );
     const parent = refs.get(`refs/tags/${from}`) ?? '';
     const [tip = ''] = repository.importCommits([
-      { files: pinCommits(files, others), message: commit.subject, by: onDay(30), parent },
+      { files: committed(files), message: commit.subject, by: onDay(30), parent },
     ]);
     refs.set(`refs/heads/${branch}`, tip);
     if (commit.tag !== undefined) refs.set(`refs/tags/${commit.tag}`, tip);
@@ -140,11 +147,11 @@ function onDay(day: number): Signature {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const folder = process.argv[2];
-  if (folder === undefined) {
-    process.stderr.write('usage: node examples/make-repositories.ts DIR\n');
+  const [folder, size = 'real'] = process.argv.slice(2);
+  if (folder === undefined || (size !== 'real' && size !== 'small')) {
+    process.stderr.write('usage: node examples/make-repositories.ts DIR [real|small]\n');
     process.exitCode = 2;
   } else {
-    makeRepositories(folder);
+    makeRepositories(folder, size);
   }
 }

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { anyPorts, startDemoEnvironment } from '../../examples/demo-environment.ts';
+import { baseRegistry } from './base-registry.ts';
 
 /** The demo's git server, registry and base images, started once for all integration tests. */
 export interface DemoWorld {
@@ -22,22 +22,15 @@ declare module 'vitest' {
   }
 }
 
-/** Making base images takes half a minute: a registry that holds nothing else is kept until their recipe changes. */
-const recipe = readFileSync(join(import.meta.dirname, '../../examples/base-images.sh'));
-const keptBases = join(
-  import.meta.dirname,
-  `../../.demo/base-registry-${createHash('sha256').update(recipe).digest('hex').slice(0, 8)}`,
-);
-
 /** vitest global set-up: starts the world, and gives the function that ends it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-world-'));
-  const bases = existsSync(keptBases);
-  if (bases) cpSync(keptBases, join(folder, 'registry'), { recursive: true });
-  const world = await startDemoEnvironment(folder, anyPorts);
+  const bases = existsSync(baseRegistry);
+  if (bases) cpSync(baseRegistry, join(folder, 'registry'), { recursive: true });
+  const world = await startDemoEnvironment(folder, anyPorts, 'small');
   if (!bases) {
-    mkdirSync(join(keptBases, '..'), { recursive: true });
-    cpSync(join(folder, 'registry'), keptBases, { recursive: true });
+    mkdirSync(join(baseRegistry, '..'), { recursive: true });
+    cpSync(join(folder, 'registry'), baseRegistry, { recursive: true });
   }
   project.provide('demo', {
     registry: world.registry,

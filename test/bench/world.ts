@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { anyPorts, startDemoEnvironment } from '../../examples/demo-environment.ts';
+import type { Build } from '../../src/builds/build.ts';
+import { baseRegistry } from '../support/base-registry.ts';
+import type { DemoWorld } from '../support/demo-world.ts';
+import type { RunningService } from '../support/service.ts';
+
+/** The demo's outside world of real size, for measurements. */
+export interface BenchWorld extends DemoWorld, AsyncDisposable {
+  readonly folder: string;
+}
+
+/** Starts git server and registry in a new folder. */
+export async function startBenchWorld(): Promise<BenchWorld> {
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-bench-'));
+  const kept = existsSync(baseRegistry);
+  if (kept) cpSync(baseRegistry, join(folder, 'registry'), { recursive: true });
+  const world = await startDemoEnvironment(folder, anyPorts, 'real');
+  if (!kept) {
+    mkdirSync(join(baseRegistry, '..'), { recursive: true });
+    cpSync(join(folder, 'registry'), baseRegistry, { recursive: true });
+  }
+  return {
+    ...{ folder, registry: world.registry, git: world.git, product: world.product },
+    repositories: join(folder, 'repositories'),
+    async [Symbol.asyncDispose]() {
+      await world.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A request and its build, with the milliseconds from the request to the end. */
+export async function timedBuild(
+  service: RunningService,
+  name: string,
+  components: Readonly<Record<string, string>>,
+): Promise<{ build: Build; milliseconds: number }> {
+  const began = performance.now();
+  const { status, body } = await service.post('/', { name, components });
+  if (status !== 201) throw new Error(`${name}: ${status} ${JSON.stringify(body)}`);
+  const build = await service.ended(body.tag);
+  const milliseconds = performance.now() - began;
+  if (build.state !== 'succeeded') throw new Error(`${name}: ${JSON.stringify(build.failure)}`);
+  return { build, milliseconds };
+}
+
+/** Resident memory of a process alone, in MB of a million bytes. */
+export function memoryOf(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return (Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024) / 1e6;
+}
+
+/** Milliseconds of processors that the ended descendants of a process took. */
+export function cpuOfChildren(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const ticks = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+  // proc(5): cutime and cstime are the fields 16 and 17; the third is the first here.
+  return ((Number(fields[13]) + Number(fields[14])) / ticks) * 1000;
+}
+
+/** Tells on stderr what is being measured. */
+export function say(text: string): void {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
+}
