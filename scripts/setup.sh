@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs what Tributary needs on a Debian 12 machine and only what is missing:
 #   scripts/setup.sh         to run it and the demo
-#   scripts/setup.sh test    also the Go programs that the tests compare ourselves with
+#   scripts/setup.sh test    also the programs that the tests compare ourselves with (Go) or are asked by (Python)
 # Debian packages need root; without it, what is missing is listed. Everything else goes into .tools and node_modules.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=$PWD/.tools
+mode=${1-}
 mkdir -p "$tools/bin"
 export PATH=$tools/bin:$PATH
 
@@ -19,6 +20,7 @@ debian_packages() {
     command -v "${row%%:*}" >/dev/null || missing+=("${row##*:}")
   done
   busybox_is_static || missing+=(busybox-static)
+  [ "$mode" != test ] || python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
   command -v npm >/dev/null || missing+=(nodejs npm)
   recent_go || command -v go >/dev/null || [ -x "$tools/go/bin/go" ] || missing+=(golang-go)
   [ ${#missing[@]} -gt 0 ] || return 0
@@ -76,8 +78,21 @@ go_toolchain() {
   ln -sf "$tools/go/bin/gofmt" "$tools/bin/gofmt"
 }
 
+# schemathesis, which asks the service whatever its description allows (test/integration/description.test.ts).
+schemathesis_version=4.32.5
+schemathesis() {
+  [ "$("$tools/python/bin/schemathesis" --version 2>/dev/null)" = "schemathesis, version $schemathesis_version" ] && return 0
+  echo "installing schemathesis $schemathesis_version into .tools"
+  rm -rf "$tools/python"
+  python3 -m venv "$tools/python"
+  "$tools/python/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$schemathesis_version"
+}
+
 debian_packages
 node_and_npm
 node_modules
 go_toolchain
-if [ "${1-}" = test ]; then scripts/go-tools.sh; fi
+if [ "$mode" = test ]; then
+  schemathesis
+  scripts/go-tools.sh
+fi

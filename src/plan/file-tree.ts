@@ -18,13 +18,19 @@ export function textFile(content: string | Buffer, mode: '100644' | '100755' = '
   return { mode, content: typeof content === 'string' ? Buffer.from(content) : content };
 }
 
-/** Whether a path is usable in a tree: relative, no empty, `.` or `..` segment, no NUL, not absurdly long. */
+/**
+ * Whether a path is usable in a tree: relative, no empty, `.` or `..` segment, no NUL, and not longer or deeper
+ * than a file system takes.
+ */
 export function isInnerPath(path: string): boolean {
-  return (
-    path.length <= 4096 &&
-    !path.includes('\0') &&
-    path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
-  );
+  if (path.length > 4096 || path.includes('\0')) return false;
+  const parts = path.split('/');
+  return parts.length <= 256 && parts.every(isName);
+}
+
+function isName(part: string): boolean {
+  if (part === '' || part === '.' || part === '..') return false;
+  return part.length < 64 || Buffer.byteLength(part) <= 255;
 }
 
 /** Why a tree could not be written to a folder: a bad path, or a file where a folder has to be. */

@@ -64,7 +64,7 @@ export function updateUpstreamSources(
   }));
   const broken =
     wanted.find(({ index }) => index < 0) ??
-    (saysOnly(text, updated, wanted) ? undefined : wanted[0]);
+    (saysOnly({ text, document }, updated, wanted) ? undefined : wanted[0]);
   if (broken === undefined) return ok(updated);
   const line = entries.value[broken.change.component]?.line ?? 1;
   return failed(unwritable(line, broken.change.component));
@@ -130,6 +130,8 @@ function renderScalar(value: string, type: Scalar['type']): string {
 /** Whether every reader of YAML 1.1 or 1.2 takes it for a text without quotes, in a flow collection too. */
 function isPlain(value: string): boolean {
   if (!/^[A-Za-z0-9_./][A-Za-z0-9_./@%+:=~-]*$/.test(value) || value.endsWith(':')) return false;
+  // A URL is nothing else in any version.
+  if (/^https?:\/\//.test(value)) return true;
   return (['1.1', '1.2'] as const).every((version) => parse(value, { version }) === value);
 }
 
@@ -156,23 +158,24 @@ function commentAbove(
 
 /** Whether `after` is `before` with the wanted values put in, and nothing else, read as YAML 1.2 and 1.1. */
 function saysOnly(
-  before: string,
+  before: { readonly text: string; readonly document: Document },
   after: string,
   wanted: readonly { readonly change: SourceChange; readonly index: number }[],
 ): boolean {
   return (['1.2', '1.1'] as const).every((version) => {
-    const [expected, said] = [before, after].map((text) => {
-      const document = read(text, version);
-      const value = document === undefined ? undefined : dataOf(document);
-      return value?.ok ? (value.value as { git: Record<string, unknown>[] }) : undefined;
-    });
+    const expected = sourcesIn(version === '1.2' ? before.document : read(before.text, version));
     if (expected === undefined) return false;
     for (const { change, index } of wanted) {
       const { url, branch, commit } = change;
       expected.git[index] = { ...expected.git[index], url, branch, commit };
     }
-    return isDeepStrictEqual(said, expected);
+    return isDeepStrictEqual(sourcesIn(read(after, version)), expected);
   });
+}
+
+function sourcesIn(document: Document | undefined): { git: Record<string, unknown>[] } | undefined {
+  const value = document === undefined ? undefined : dataOf(document);
+  return value?.ok ? (value.value as { git: Record<string, unknown>[] }) : undefined;
 }
 
 function unwritable(line: number, component: ComponentName) {

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { CommitSha, ComponentName } from '../plan/names.ts';
@@ -219,70 +218,5 @@ describe('an update', () => {
         { detail: expect.stringContaining('entry of tektoncd/pipeline cannot be changed') },
       ],
     });
-  });
-
-  test('of any file in this style changes only what was asked', () => {
-    const quoted = (value: string) => fc.constantFrom(value, `'${value}'`, `"${value}"`);
-    const line = (key: string, values: fc.Arbitrary<string>, comment: fc.Arbitrary<string>) =>
-      fc.tuple(values, comment).map(([value, text]) => `${key}: ${value}${text}`);
-    const comment = fc.constantFrom('', "  # note: 'x'", ' # "');
-    const entry = (url: string) =>
-      fc
-        .tuple(
-          line('url', quoted(url), comment),
-          line('branch', quoted('main'), comment),
-          line('commit', quoted(old), comment),
-          line('automerge', fc.constantFrom("'yes'", 'no', 'never'), comment),
-        )
-        .chain((lines) => fc.shuffledSubarray(lines, { minLength: 4 }));
-    const text = fc
-      .tuple(
-        entry('https://github.com/tektoncd/pipeline'),
-        entry('https://github.com/tektoncd/pipelines-as-code.git'),
-        fc.constantFrom('', '  ', '    '),
-        fc.constantFrom('\n', '\r\n'),
-        fc.constantFrom('', '\n# é between 🎈\n'),
-      )
-      .map(([one, other, indent, end, between]) => {
-        const block = (lines: string[]) =>
-          lines.map((text, at) => `${indent}${at === 0 ? '- ' : '  '}${text}\n`).join('');
-        return `# ünder\ngit:\n${block(one)}${between}${block(other)}tail: [1, 2]\n`.replaceAll(
-          '\n',
-          end,
-        );
-      });
-    const branch = fc.oneof(
-      fc.constantFrom('1.10', 'yes', 'null', "it's", 'a#b', '0x1', '1e3', 'refs/pull/1/head'),
-      fc.stringMatching(/^[!-~]{1,12}$/),
-    );
-    const commit = fc.oneof(
-      fc.stringMatching(/^[0-9a-f]{40}$/),
-      fc.stringMatching(/^\d{20}e\d{19}$/),
-      fc.stringMatching(/^0\d{39}$/),
-    );
-    fc.assert(
-      fc.property(
-        text,
-        branch,
-        commit,
-        fc.constantFrom(undefined, 'tektoncd/pipeline#1 merged into main'),
-        (before, name, sha, why) => {
-          const wanted = {
-            component: pac,
-            url: 'https://git.example.com/x/y',
-            branch: name,
-            commit: sha as CommitSha,
-          };
-          const after = update(before, [why === undefined ? wanted : { ...wanted, comment: why }]);
-          const expected = parse(before);
-          Object.assign(expected.git[1], { url: wanted.url, branch: name, commit: sha });
-          expect(parse(after)).toEqual(expected);
-          const lines = before.split('\n');
-          const kept = after.split('\n').filter((line) => lines.includes(line));
-          expect(kept.length).toBeGreaterThanOrEqual(lines.length - 3);
-          expect(after.split('\n').length).toBe(lines.length + (why === undefined ? 0 : 1));
-        },
-      ),
-    );
   });
 });

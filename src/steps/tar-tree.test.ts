@@ -66,6 +66,22 @@ test.for<[string, TarEntry[]]>([
     'a file below a link',
     [{ header: { name: 'a', size: 0, type: 'symlink', linkname: '/etc' } }, file('a/passwd')],
   ],
+  [
+    'a folder above, in a header of its own',
+    [{ header: { name: 'a', size: 0, type: 'file', pax: { path: '../evil' } } }],
+  ],
+  [
+    'a sparse file',
+    [
+      {
+        header: { name: 'a', size: 1, type: 'file', pax: { 'GNU.sparse.size': '9'.repeat(12) } },
+        body: 'x',
+      },
+    ],
+  ],
+  ['a path deeper than any folder', [file('a/'.repeat(300).concat('b'))]],
+  ['a name longer than any file', [file('x'.repeat(300))]],
+  ['a pipe', [{ header: { name: 'a', size: 0, type: 'fifo' } }]],
   ['a device', [{ header: { name: 'null', size: 0, type: 'character-device' } }]],
   [
     'a hard link to nothing',

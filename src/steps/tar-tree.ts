@@ -86,26 +86,30 @@ class BadTar extends Error {}
 
 type UnpackedEntry = Awaited<ReturnType<typeof unpackTar>>[number];
 
-function addEntry(tree: Map<string, TreeFile>, { header, data }: UnpackedEntry) {
+function addEntry(tree: Map<string, TreeFile>, { header, data = new Uint8Array() }: UnpackedEntry) {
+  const { type = 'file', linkname = '', mode = 0 } = header;
   const path = innerPath(header.name);
-  if (header.type === 'directory') return;
+  if (isSparse(header)) throw new BadTar(`${JSON.stringify(path)} is a sparse file`);
+  if (type === 'directory') return;
   if (path === '.') throw new BadTar('it has a file without a name');
-  if (header.type === 'symlink') {
-    tree.set(path, { mode: '120000', content: Buffer.from(header.linkname ?? '') });
-  } else if (header.type === 'link') {
-    const target = tree.get(innerPath(header.linkname ?? ''));
-    if (target === undefined) throw new BadTar(`${path} is a hard link to nothing`);
+  if (type === 'symlink') {
+    tree.set(path, { mode: '120000', content: Buffer.from(linkname) });
+  } else if (type === 'link') {
+    const target = tree.get(innerPath(linkname));
+    if (target === undefined) throw new BadTar(`${JSON.stringify(path)} is a hard link to nothing`);
     tree.set(path, target);
-  } else if (header.type === undefined || header.type === 'file') {
-    const content = data ?? new Uint8Array();
-    const mode = ((header.mode ?? 0) & 0o111) === 0 ? '100644' : '100755';
+  } else if (type === 'file') {
     tree.set(path, {
-      mode,
-      content: Buffer.from(content.buffer, content.byteOffset, content.byteLength),
+      mode: (mode & 0o111) === 0 ? '100644' : '100755',
+      content: Buffer.from(data.buffer, data.byteOffset, data.byteLength),
     });
   } else {
-    throw new BadTar(`${path} is a ${header.type}`);
+    throw new BadTar(`${JSON.stringify(path)} is a ${type}`);
   }
+}
+
+function isSparse({ pax = {} }: UnpackedEntry['header']): boolean {
+  return Object.keys(pax).some((key) => key.startsWith('GNU.sparse.'));
 }
 
 // Other programs write `./a` and `a/`; everything else that is not a plain inner path is refused.
