@@ -36,6 +36,11 @@ test.for([
     'other',
     'pinging container registry no.invalid: Get "http://no.invalid/v2/": dial tcp: lookup no.invalid on 10.0.0.1:53: no such host',
   ],
+  [
+    'garbled',
+    `reading config blob sha256:${'1'.repeat(64)}: Download config.json digest sha256:${'2'.repeat(64)} does not match expected sha256:${'1'.repeat(64)}`,
+  ],
+  ['passing', 'writing blob: uploading layer: blob upload unknown to registry'],
   ['other', 'Get "https://r:404/v2/": x509: certificate signed by unknown authority'],
   ['other', `writing manifest sha256:${'404503'.repeat(10)}4040: Manifest list must be converted`],
 ] as const)('%s: %s', ([trouble, message]) => {

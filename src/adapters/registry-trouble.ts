@@ -75,7 +75,7 @@ const meanings: readonly (readonly [Trouble, RegExp])[] = [
   ['passing', /blob upload (unknown|invalid)/i],
   [
     'garbled',
-    /digest did not match|invalid character .* looking for|unexpected end of JSON|does not match (its )?digest|digest mismatch|digest invalid/i,
+    /digest did not match|invalid character .* looking for|unexpected end of JSON|does not match (its digest|digest|expected)|digest mismatch|digest invalid/i,
   ],
   ['not-found', /manifest unknown|name unknown|repository name not known|blob unknown|\b404\b/i],
   [

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tag } from '../../plan/names.ts';
 import { isAlive, isOwnerId } from './owner.ts';
@@ -21,10 +21,19 @@ export async function sweep(options: SweepOptions): Promise<void> {
   }
   const before = new Date(now().getTime() - keepDays * 24 * 60 * 60 * 1000).toISOString();
   store.removeFinishedBefore(before);
+  await removeOldLocks(join(state, 'locks'), before);
   for (const folder of ['runs', 'logs', 'git'].map((name) => join(state, name))) {
     for (const tag of await list(folder)) {
       if (store.find(tag as Tag) === undefined) await removeFolder(join(folder, tag));
     }
+  }
+}
+
+/** Empty files that say who makes what; no step takes that long, and losing one costs a second build of the same. */
+async function removeOldLocks(folder: string, before: string): Promise<void> {
+  for (const name of await list(folder)) {
+    const { mtime } = await stat(join(folder, name));
+    if (mtime.toISOString() < before) await rm(join(folder, name));
   }
 }
 
