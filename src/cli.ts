@@ -3,6 +3,12 @@ import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { argv, env, exit } from 'node:process';
+import { setFlagsFromString } from 'node:v8';
+
+// A service waits most of its life: it holds what it needs, and not what would make it a little quicker.
+if (argv[2] === 'serve')
+  for (const flag of ['--optimize-for-size', '--semi-space-growth-factor=1'])
+    setFlagsFromString(flag);
 
 // Compiled once, not at every start: halves the time before a step begins its work. Where the folder cannot be
 // written, Node goes on without it.
