@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createBuilder } from '../src/adapters/buildah.ts';
 import { createGit } from '../src/adapters/git-command.ts';
 import { createMirrors } from '../src/adapters/git-mirrors.ts';
+import { openShelf } from '../src/adapters/shelf.ts';
 import { Configuration } from '../src/config/config.ts';
 import type { PatchPolicy } from '../src/plan/lock.ts';
 import type { ComponentName, TreeSha } from '../src/plan/names.ts';
@@ -29,7 +30,7 @@ beforeAll(async () => {
   const repository = await createRepository(join(world.folder, 'upstream'));
   const commit = await repository.commit('start', { name: 'tekton\n', old: 'x\n', 'dir/f': '1\n' });
   const git = createGit({ urls: {}, credentials: {}, protocols: ['file'] });
-  const mirrors = createMirrors(git, join(world.folder, 'm'), join(world.folder, 'w'));
+  const mirrors = createMirrors(git, openShelf(join(world.folder, 'm')), join(world.folder, 'w'));
   mirror = await mirrors.mirror(repository.url);
   await mirror.fetch(repository.url, [commit]);
   source = { tree: await mirror.treeOf(commit), ref: 'main' };

@@ -1,27 +1,31 @@
-import { access, mkdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FailureError } from '../builds/failure.ts';
 import { networkVariables, run } from './command.ts';
-import { withFileLock } from './file-lock.ts';
+import { evictOldest } from './evict-oldest.ts';
+import { type FileLock, lockFile, withFileLock } from './file-lock.ts';
 import { neverOld } from './pack-folder.ts';
 import type { Persist } from './persist.ts';
 import { authfileFor, hostOf, isInsecure, type ReachConfiguration } from './reach.ts';
 import { runRegistryCommand } from './registry-command.ts';
 import { passingTrouble, RegistryTrouble, registryFailure } from './registry-trouble.ts';
 import { contained, type Privilege } from './sandbox.ts';
+import { sizeOf } from './shelf.ts';
 import { checked, writeRegistriesConf } from './skopeo.ts';
 
 /** Base images, pulled once and shared by all builds, which only read them. */
 export interface BaseStore {
   /** The image store, for `--storage-opt overlay.imagestore=`. */
   readonly root: string;
-  /** Pulls a reference by digest unless it is there. */
+  /** Pulls a reference by digest unless it is there; it stays at least until it is released. */
   pull(
     reference: string,
     platform: string,
     log: (text: string) => void,
     signal: AbortSignal,
-  ): Promise<void>;
+  ): Promise<FileLock>;
+  /** Removes images that were used longest ago, and are not in use, until the store takes at most `limit` bytes. */
+  evict(limit: number): Promise<readonly string[]>;
   /** Copies a folder of a pulled image, as far as it has one, into an empty one; `scratch` is for storage. */
   copyFolder(
     reference: string,
@@ -39,21 +43,20 @@ export async function openBaseStore(
   privilege: Privilege,
   persist: Persist,
 ): Promise<BaseStore> {
-  const [root, runroot, pulled] = ['root', 'run', 'pulled'].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-  ];
-  for (const path of [root, runroot, pulled]) await mkdir(path, { recursive: true, mode: 0o700 });
+  const [root, runroot, pulled, uses] = ['root', 'run', 'pulled', 'use'].map((name) =>
+    join(folder, name),
+  ) as [string, string, string, string];
+  for (const path of [root, runroot, pulled, uses])
+    await mkdir(path, { recursive: true, mode: 0o700 });
   const mirrors = await writeRegistriesConf(configuration, folder);
 
+  const storage = ['--root', root, '--runroot', runroot, '--storage-driver', 'overlay'];
   const pullOnce = async (reference: string, platform: string, signal: AbortSignal) => {
     const how = [
       ...['--quiet', '--platform', platform],
       ...(isInsecure(reference, configuration) ? ['--tls-verify=false'] : []),
       ...optional('--authfile', authfileFor(reference, configuration)),
     ];
-    const storage = ['--root', root, '--runroot', runroot, '--storage-driver', 'overlay'];
     const pull = ['pull', ...how, `docker://${reference}`];
     const command = ['buildah', '--log-level', 'debug', ...storage, ...mirrors, ...pull];
     const { program, args, env } = contained(privilege, command, { network: true });
@@ -68,10 +71,20 @@ export async function openBaseStore(
   return {
     root,
     pull(reference, platform, log, signal) {
-      const marker = join(pulled, `${checked(reference)} ${platform}`.replaceAll('/', '~'));
+      const name = `${checked(reference)} ${platform}`.replaceAll('/', '~');
       // One after the other: two builds that need the same image download it once.
       const work = async () => {
-        if (await exists(marker)) return;
+        const use = await lockFile(join(uses, name), { wait: true, shared: true, signal });
+        try {
+          await pullUnlessThere(join(pulled, name));
+          return use as FileLock;
+        } catch (error) {
+          await use?.release();
+          throw error;
+        }
+      };
+      const pullUnlessThere = async (marker: string) => {
+        if (await exists(marker)) return utimes(marker, new Date(), new Date());
         log(`pulling base image ${reference}\n`);
         await persist(`registry ${hostOf(reference)}`, passingTrouble, () =>
           pullOnce(reference, platform, signal),
@@ -80,6 +93,34 @@ export async function openBaseStore(
       };
       return explaining(reference, () => withFileLock(join(folder, 'pull.lock'), work, signal));
     },
+
+    evict: (limit) =>
+      evictOldest(limit, {
+        size: () => sizeOf(folder),
+        entries: async () => {
+          const names = await readdir(pulled);
+          const times = names.map(async (name) => (await stat(join(pulled, name))).mtimeMs);
+          return Promise.all(
+            names.map(async (name, at) => ({ name, lastUsed: (await times[at]) ?? 0 })),
+          );
+        },
+        remove: async (name) => {
+          // A pull may take long: what room it needs is made the next time.
+          await using alone = await lockFile(join(folder, 'pull.lock'), { wait: false });
+          if (alone === undefined) return false;
+          await using use = await lockFile(join(uses, name), { wait: false });
+          if (use === undefined) return false;
+          await rm(join(pulled, name));
+          const [reference = ''] = name.replaceAll('~', '/').split(' ');
+          const command = ['buildah', ...storage, 'rmi', reference];
+          const { program, args, env } = contained(privilege, command, { network: false });
+          const result = await run(program, args, { cwd: folder, env });
+          await rm(join(uses, name), { force: true });
+          if (result.exitCode !== 0)
+            throw new Error(`cannot remove ${reference}: ${result.stderr}`);
+          return true;
+        },
+      }),
 
     async copyFolder(reference, inner, to, scratch, signal) {
       const storage = [
@@ -113,9 +154,9 @@ find "$to" -exec touch --no-dereference --date=@${neverOld} {} +
 buildah "$@" umount "$container" >/dev/null
 `;
 
-async function explaining(reference: string, work: () => Promise<void>): Promise<void> {
+async function explaining<Value>(reference: string, work: () => Promise<Value>): Promise<Value> {
   try {
-    await work();
+    return await work();
   } catch (error) {
     if (!(error instanceof RegistryTrouble)) throw error;
     if (error.trouble !== 'not-found') throw registryFailure(reference, error);

@@ -90,8 +90,9 @@ async function buildImage(
   const used = Object.values(build.bases).filter(
     (reference) => dockerfile.includes(reference) || Object.values(named).includes(reference),
   );
+  await using held = new AsyncDisposableStack();
   for (const reference of new Set(used))
-    await machine.bases.pull(reference, build.platform, log, signal);
+    held.use(await machine.bases.pull(reference, build.platform, log, signal));
   await normalizeModes(build.context);
 
   const cached = await openCaches(machine, build, dockerfile, log, signal);

@@ -18,6 +18,7 @@ import { createGit } from './git-command.ts';
 import { createMirrors } from './git-mirrors.ts';
 import { createGitServers } from './git-servers.ts';
 import { createPersist } from './persist.ts';
+import { openShelf } from './shelf.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
@@ -68,7 +69,7 @@ function connect({ total = 15_000, credentials = {}, heard, ...signal }: Options
   const persist = createPersist({ total, first: 5, longest: 50 }, { ...signal, listener });
   const git = createGit({ urls: {}, credentials }, { persist, idle: 700, ...signal });
   const place = join(folder.path, randomBytes(4).toString('hex'));
-  const mirrors = createMirrors(git, join(place, 'mirrors'), join(place, 'wholes'));
+  const mirrors = createMirrors(git, openShelf(join(place, 'mirrors')), join(place, 'wholes'));
   return { servers: createGitServers(git), mirrors, told, place };
 }
 type Connection = ReturnType<typeof connect>;

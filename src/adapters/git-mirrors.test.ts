@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import {
   createRepository,
   type TestRepository,
@@ -12,6 +12,7 @@ import type { CommitSha } from '../plan/names.ts';
 import type { Mirror } from '../resolve/git-interface.ts';
 import { createGit } from './git-command.ts';
 import { createMirrors } from './git-mirrors.ts';
+import { openShelf } from './shelf.ts';
 
 const git = createGit({ urls: {}, credentials: {}, protocols: ['file'] });
 
@@ -21,7 +22,7 @@ async function world(): Promise<{ folder: string; upstream: TestRepository; mirr
   const upstream = await createRepository(join(folder.path, 'upstream'));
   const mirror = await createMirrors(
     git,
-    join(folder.path, 'mirrors'),
+    openShelf(join(folder.path, 'mirrors')),
     join(folder.path, 'wholes'),
   ).mirror(upstream.url);
   return { folder: folder.path, upstream, mirror };
@@ -48,9 +49,11 @@ test('a change merges into its base, the same commit on every machine', async ()
   expect(readText(files, 'f')).toBe(lines('b changed', 'g changed'));
   expect(gitTreeSha(files)).toBe(merged.tree);
 
-  const elsewhere = await createMirrors(git, join(folder, 'other'), join(folder, 'wholes')).mirror(
-    upstream.url,
-  );
+  const elsewhere = await createMirrors(
+    git,
+    openShelf(join(folder, 'other')),
+    join(folder, 'wholes'),
+  ).mirror(upstream.url);
   await elsewhere.fetch(upstream.url, [base, head]);
   expect(await elsewhere.merge(base, head)).toEqual(merged);
 });
@@ -58,7 +61,7 @@ test('a change merges into its base, the same commit on every machine', async ()
 test('a git that was killed in the middle of a fetch is in nobody’s way', async () => {
   const { folder, upstream, mirror } = await world();
   const head = await upstream.commit('start', { f: '1\n' });
-  const [name] = (await readdir(join(folder, 'mirrors'))).filter((entry) => entry.endsWith('.git'));
+  const [name] = await mirrorsIn(folder);
   const repository = join(folder, 'mirrors', name ?? '');
   await mkdir(join(repository, 'refs', 'pinned'), { recursive: true });
   for (const file of ['packed-refs.lock', 'shallow.lock', `refs/pinned/${head}.lock`])
@@ -146,7 +149,7 @@ test('only what was asked for is fetched', async () => {
   const { folder, upstream, mirror } = await world();
   const head = await upstream.commit('start', { wanted: '1\n', 'folder/big': 'not wanted\n' });
   await mirror.fetch(upstream.url, [head]);
-  const [name = ''] = (await readdir(join(folder, 'mirrors'))).filter((n) => n.endsWith('.git'));
+  const [name = ''] = await mirrorsIn(folder);
   const repository = join(folder, 'mirrors', name);
   const objects = async () =>
     (
@@ -172,7 +175,7 @@ test('fetches of one mirror at once do not disturb each other', async () => {
       // Mirrors of one folder opened twice stand for two processes.
       const mirror = await createMirrors(
         git,
-        join(folder, 'mirrors'),
+        openShelf(join(folder, 'mirrors')),
         join(folder, 'wholes'),
       ).mirror(upstream.url);
       await mirror.fetch(upstream.url, [commit]);
@@ -334,4 +337,23 @@ test('nothing of the user’s configuration counts', async () => {
   const head = await upstream.commit('one', { f: '1\n' });
   await mirror.fetch(upstream.url, [head]);
   expect([...(await mirror.files(head)).files.keys()]).toEqual(['f']);
+});
+
+async function mirrorsIn(folder: string): Promise<string[]> {
+  const names = await readdir(join(folder, 'mirrors'));
+  return names.filter((name) => name.endsWith('.git') && !name.startsWith('.'));
+}
+
+test('a mirror is held for a while after it was asked for, then it may go, and is made again', async () => {
+  await using folder = await temporaryFolder();
+  const shelf = openShelf(join(folder.path, 'mirrors'));
+  const forEver = createMirrors(git, shelf, join(folder.path, 'wholes'));
+  const forShort = createMirrors(git, shelf, join(folder.path, 'wholes'), 1);
+  await forEver.mirror('https://example.com/a/held');
+  await forShort.mirror('https://example.com/a/unused');
+  const gone = await vi.waitUntil(async () => (await shelf.evict(0))[0], { timeout: 20_000 });
+  expect(gone).toContain('unused');
+  expect(await mirrorsIn(folder.path)).toEqual([expect.stringContaining('held')]);
+  await forShort.mirror('https://example.com/a/unused');
+  expect(await mirrorsIn(folder.path)).toHaveLength(2);
 });

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type CommitSha, parseCommitSha } from '../plan/names.ts';
 import type { Mirror, Mirrors } from '../resolve/git-interface.ts';
+import type { FileLock } from './file-lock.ts';
 import { merge, mergeBases, pick } from './git-combine.ts';
 import { type Git, line } from './git-command.ts';
 import { exportCommit } from './git-export.ts';
@@ -11,32 +12,44 @@ import { applyPatch } from './git-patch.ts';
 import { replaceFiles } from './git-replace-files.ts';
 import { GitStore } from './git-store.ts';
 import { fetchTags, nearestVersion } from './git-versions.ts';
+import type { Shelf } from './shelf.ts';
 
 /**
- * Keeps mirrors in `folder`, one for each repository; forks are fetched into the mirror of what they forked.
- * `wholes`: where the whole histories behind exported commits are kept.
+ * Keeps mirrors on a shelf, one for each repository; forks are fetched into the mirror of what they forked.
+ * `wholes`: where the whole histories behind exported commits are kept. `hold`: milliseconds that a mirror is held after it was
+ * asked for; default: as long as this process lives.
  */
-export function createMirrors(git: Git, folder: string, wholes: string): Mirrors {
-  const opened = new Map<string, Promise<Mirror>>();
+export function createMirrors(git: Git, shelf: Shelf, wholes: string, hold?: number): Mirrors {
+  const opened = new Map<string, OpenMirror>();
+  const open = (url: string): OpenMirror => {
+    const name = mirrorName(url);
+    const lock = shelf.hold(name, (draft) => initialize(git, draft));
+    const mirror = lock.then(() => describeMirror(git, join(shelf.folder, name), wholes, url));
+    lock.catch(() => opened.delete(url));
+    return { lock, mirror };
+  };
+  const letGo = (url: string, { lock }: OpenMirror) => {
+    opened.delete(url);
+    void lock.then(({ release }) => release()).catch(() => {});
+  };
   return {
-    mirror(repository) {
-      const known = opened.get(repository);
-      if (known !== undefined) return known;
-      const opening = openMirror(git, { folder, wholes }, repository);
-      opened.set(repository, opening);
-      opening.catch(() => opened.delete(repository));
-      return opening;
+    mirror(url) {
+      const one = opened.get(url) ?? open(url);
+      opened.set(url, one);
+      clearTimeout(one.timer);
+      if (hold !== undefined) one.timer = setTimeout(() => letGo(url, one), hold).unref();
+      return one.mirror;
     },
   };
 }
 
-async function openMirror(
-  git: Git,
-  { folder, wholes }: { readonly folder: string; readonly wholes: string },
-  url: string,
-): Promise<Mirror> {
-  const path = join(folder, mirrorName(url));
-  await createRepository(git, folder, path);
+interface OpenMirror {
+  readonly lock: Promise<FileLock>;
+  readonly mirror: Promise<Mirror>;
+  timer?: NodeJS.Timeout;
+}
+
+function describeMirror(git: Git, path: string, wholes: string, url: string): Mirror {
   const store = new GitStore(git, path);
   return {
     fetch: (from, commits) => store.fetchCommits(from, commits),
@@ -66,25 +79,15 @@ function mirrorName(url: string): string {
   const readable = url
     .replace(/^[a-z]+:\/+/, '')
     .replace(/[^A-Za-z0-9._-]+/g, '+')
-    .slice(-80);
+    .slice(-80)
+    .replace(/^\.+/, '');
   return `${readable}-${createHash('sha256').update(url).digest('hex').slice(0, 8)}.git`;
 }
 
-/** Made aside and renamed, so that nobody meets half a repository. */
-async function createRepository(git: Git, folder: string, path: string): Promise<void> {
-  if (await exists(path)) return;
-  await mkdir(folder, { recursive: true });
-  const draft = await mkdtemp(join(folder, `.${basename(path)}-`));
-  try {
-    await git(['init', '--quiet', '--bare', '--template=', draft]);
-    await mkdir(join(draft, 'info'), { recursive: true });
-    await writeFile(join(draft, 'info', 'attributes'), attributes);
-    await rename(draft, path);
-  } catch (error) {
-    await rm(draft, { recursive: true, force: true });
-    // Someone else was quicker.
-    if (!(await exists(path))) throw error;
-  }
+async function initialize(git: Git, folder: string): Promise<void> {
+  await git(['init', '--quiet', '--bare', '--template=', folder]);
+  await mkdir(join(folder, 'info'), { recursive: true });
+  await writeFile(join(folder, 'info', 'attributes'), attributes);
 }
 
 /** Nothing in a repository may change how its own files are merged, patched or read. */
@@ -113,11 +116,4 @@ async function mergeOf(
   if (oldest === undefined) return undefined;
   // A child of `commit` on the line itself: it was no merge that brought it in.
   return (await firstParent(store, oldest)) === commit ? undefined : oldest;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -8,6 +8,7 @@ import { createGitServers } from './git-servers.ts';
 import type { GitSettings } from './git-settings.ts';
 import { createGitHubForge } from './github-forge.ts';
 import { briefPatience, createPersist } from './persist.ts';
+import { openShelf } from './shelf.ts';
 
 /** Everything that Tributary does with git, and the forges that are configured. */
 export interface GitTools {
@@ -20,7 +21,11 @@ export interface GitTools {
 export async function openGit(
   configuration: Pick<LoadedConfiguration, 'git' | 'urls' | 'forges' | 'state'>,
   environment: Readonly<Record<string, string | undefined>>,
-  options: GitConditions & { readonly protocols?: readonly string[] } = {},
+  options: GitConditions & {
+    readonly protocols?: readonly string[];
+    /** Milliseconds that a mirror is kept from being removed after it was asked for; default: as long as this process lives. */
+    readonly holdMirrors?: number;
+  } = {},
 ): Promise<GitTools> {
   const settings: GitSettings = {
     urls: configuration.urls,
@@ -44,8 +49,9 @@ export async function openGit(
     servers: createGitServers(git),
     mirrors: createMirrors(
       git,
-      join(configuration.state, 'mirrors'),
-      join(configuration.state, 'git', 'whole'),
+      openShelf(join(configuration.state, 'mirrors')),
+      join(configuration.state, 'histories'),
+      options.holdMirrors,
     ),
     forges: new Map(forges),
   };

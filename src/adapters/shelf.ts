@@ -4,6 +4,7 @@ import { run } from './command.ts';
 import { removeStepFolder } from './contained-process.ts';
 import { evictOldest } from './evict-oldest.ts';
 import { type FileLock, lockFile, withFileLock } from './file-lock.ts';
+import { contained, privilege } from './sandbox.ts';
 
 /** Folders that are made once, used by many processes, and removed when room is needed; never while one uses them. */
 export interface Shelf {
@@ -89,7 +90,8 @@ async function putAside(folder: string, name: string): Promise<boolean> {
   await using lock = await lockFile(use, { wait: false });
   if (lock === undefined) return false;
   await rename(join(folder, name), join(folder, `${aside}${name}`));
-  for (const file of [use, join(folder, `.draft-${name}.lock`)]) await rm(file, { force: true });
+  const locks = [use, join(folder, `.draft-${name}.lock`), join(folder, `${name}.lock`)];
+  for (const file of locks) await rm(file, { force: true });
   return true;
 }
 
@@ -111,9 +113,12 @@ async function entriesOf(folder: string) {
 }
 
 /** What a folder takes on disk, in bytes. */
-async function sizeOf(folder: string): Promise<number> {
+export async function sizeOf(folder: string): Promise<number> {
   // It may change meanwhile, which du complains about: what it counted counts.
-  const { stdout } = await run('du', ['-s', '--block-size=1', '--', folder], { cwd: '/' });
+  const du = ['du', '-s', '--block-size=1', '--', folder];
+  // Some of it belongs to other ids of an ordinary user.
+  const { program, args, env } = contained(privilege(), du, { network: false });
+  const { stdout } = await run(program, args, { cwd: '/', env });
   return Number.parseInt(stdout.toString(), 10) || 0;
 }
 

@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { demoBuild } from '../../test/support/demo-build.ts';
 import { Configuration } from '../config/config.ts';
 import { openLocalEngine } from './open-local-engine.ts';
@@ -40,4 +40,23 @@ test('runs the real step program, whose failure is that of the build', async () 
   expect(text).toContain(status?.failure?.detail);
   await close();
   expect((await readdir(join(state, 'tmp'), { recursive: true })).length).toBeLessThanOrEqual(1);
+}, 30_000);
+
+test('keeps mirrors and seeds within their limits, and leaves the histories alone that builds serve', async () => {
+  for (const folder of ['mirrors/a.git', 'seeds/layer-1', 'histories/a.git']) {
+    await mkdir(join(state, folder), { recursive: true });
+    await writeFile(join(state, folder, 'content'), 'x'.repeat(10_000));
+  }
+  const limits = { 'bases-gib': 0, 'mirrors-gib': 0, 'seeds-gib': 0 };
+  const configuration = { ...Configuration.parse({ remotes: {}, limits }), state, file: '' };
+  const { close } = await openLocalEngine({
+    ...{ configuration, work: 'own', notify: () => {} },
+    report: (text, error) => expect.fail(`${text}: ${error}`),
+  });
+  const left = async (folder: string) =>
+    (await readdir(join(state, folder))).filter((name) => !name.startsWith('.'));
+  await vi.waitUntil(async () => (await left('seeds')).length === 0, { timeout: 20_000 });
+  expect(await left('mirrors')).toEqual([]);
+  expect(await left('histories')).toEqual(['a.git']);
+  await close();
 }, 30_000);

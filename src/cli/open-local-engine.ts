@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { removeStepFolder, startContained } from '../adapters/contained-process.ts';
+import { makeRoom } from '../adapters/make-room.ts';
 import { sweepStorage } from '../adapters/scratch-storage.ts';
 import { openSqliteStore } from '../adapters/sqlite-store.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
@@ -46,6 +47,7 @@ export async function openLocalEngine(
       stepMinutes: limits['step-minutes'],
       logBytes: limits['log-mib'] * 2 ** 20,
     }),
+    makeRoom: () => makeRoom(state, configuration),
     removeFolder: async (folder) => {
       await removeStepFolder(folder);
       // A step that was killed in the middle of a container build could not remove its storage.

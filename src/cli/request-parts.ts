@@ -21,6 +21,9 @@ import { prepare } from '../steps/prepare/run-prepare.ts';
 import { inTime } from './in-time.ts';
 import { forSeconds, once } from './once.ts';
 
+/** Longer than any request takes: a service lives for ever, and mirrors that nobody asks for must be able to go. */
+const holdMirrors = 10 * 60_000;
+
 interface RequestPartsOptions {
   readonly configuration: LoadedConfiguration;
   product(): Promise<Product>;
@@ -45,7 +48,7 @@ export function requestParts({
   answerSeconds,
 }: RequestPartsOptions): Pick<ServiceParts, 'resolve' | 'plan' | 'checks'> {
   const tools = once(async () => {
-    const git = await openGit(configuration, environment, { signal, idle });
+    const git = await openGit(configuration, environment, { signal, idle, holdMirrors });
     const answering = { servers: shared(git.servers, Date.now), mirrors: remembered(git.mirrors) };
     return { git, answering: { ...git, ...answering } };
   });

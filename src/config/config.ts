@@ -45,6 +45,9 @@ const sandbox = z
   })
   .prefault({})
   .describe('What one container build, in which code of a ref runs, may use at most.');
+function gibibytes(usual: number) {
+  return z.number().min(0).default(usual);
+}
 
 const credential = z.strictObject({ username: z.string(), password: secret });
 
@@ -142,17 +145,18 @@ export const Configuration = z.strictObject({
         .min(1)
         .default(30)
         .describe('A request is answered within this time, also where git servers do not answer.'),
-      'keep-days': z
-        .number()
-        .min(1)
-        .default(14)
-        .describe('Finished builds and unused mirrors stay that long.'),
       'log-mib': z
         .number()
         .min(0.1)
         .default(16)
         .describe('Log of a step in MiB; of a longer one the beginning and the end are kept.'),
       sandbox,
+      'keep-days': z.number().min(1).default(14).describe('Finished builds stay that long.'),
+      'bases-gib': gibibytes(20).describe(
+        'Disk space of base images, in GiB; beyond it, what was used longest ago goes, and nothing that a build uses.',
+      ),
+      'mirrors-gib': gibibytes(20).describe('The same for git mirrors.'),
+      'seeds-gib': gibibytes(10).describe('The same for seeds of compile caches.'),
     })
     .prefault({}),
   tools: z

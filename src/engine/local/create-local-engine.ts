@@ -25,6 +25,8 @@ export interface LocalEngineOptions
     /** Finished builds stay that long, with their events, runs and logs. */
     readonly keepDays: number;
   };
+  /** Keeps within their limits what steps share; runs at the start, and then every hour. */
+  readonly makeRoom?: () => Promise<void>;
   /** Removes a step's folder with all in it; default: as this user. */
   readonly removeFolder?: (folder: string) => Promise<void>;
 }
@@ -54,9 +56,9 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
   });
   const clean = () => {
     if (options.work === 'none') return Promise.resolve();
-    return sweep({ store, state, removeFolder, now, keepDays: options.limits.keepDays }).catch(
-      (error) => options.report('cannot remove old folders', error),
-    );
+    return sweep({ store, state, removeFolder, now, keepDays: options.limits.keepDays })
+      .then(() => options.makeRoom?.())
+      .catch((error) => options.report('cannot remove what is old', error));
   };
   const swept = clean();
   const sweeping = setInterval(() => void clean(), 60 * 60 * 1000).unref();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createBuilder } from '../../../src/adapters/buildah.ts';
 import { createGit } from '../../../src/adapters/git-command.ts';
 import { createMirrors } from '../../../src/adapters/git-mirrors.ts';
+import { openShelf } from '../../../src/adapters/shelf.ts';
 import { attempt, type Failure } from '../../../src/builds/failure.ts';
 import { Configuration } from '../../../src/config/config.ts';
 import { type FileTree, textFile } from '../../../src/plan/file-tree.ts';
@@ -104,7 +105,11 @@ export const places: readonly [Place, Place, Place] = [
         ]);
         const commit = await repository.commit('start', Object.fromEntries(files));
         const git = createGit({ urls: {}, credentials: {}, protocols: ['file'] });
-        const mirrors = createMirrors(git, join(context.workdir, 'm'), join(context.workdir, 'w'));
+        const mirrors = createMirrors(
+          git,
+          openShelf(join(context.workdir, 'm')),
+          join(context.workdir, 'w'),
+        );
         const mirror = await mirrors.mirror(repository.url);
         await mirror.fetch(repository.url, [commit]);
         const product = new Map([['patches/0001-attack.sh', textFile('exec sh attack.sh')]]);
