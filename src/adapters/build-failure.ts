@@ -1,5 +1,6 @@
+import { meansNoSpace, noSpace } from '../builds/disk-full.ts';
 import { FailureError } from '../builds/failure.ts';
-import { sandboxFailed } from './sandbox.ts';
+import { sandboxFailed, wasKilled } from './sandbox.ts';
 import type { BuildLimits, MetLimit } from './watch-limits.ts';
 
 /** How a container build ended. */
@@ -14,7 +15,15 @@ export interface EndedBuild {
 export function explainBuildFailure({ exitCode, output, network }: EndedBuild): FailureError {
   const lines = lastLines(output);
   const last = lines.at(-1) ?? '';
+  const killed = wasKilled(exitCode, output) && failedInstruction(output) === undefined;
   const machine = lines.find((line) => /^(setpriv|unshare|runc): |newuidmap|newgidmap/.test(line));
+  if (killed)
+    return new FailureError({
+      reason: 'step-crashed',
+      detail: 'A container build was killed: by somebody, or by the kernel for lack of memory.',
+      hint: 'See whether the kernel did it (`dmesg | grep -i oom`), and give the machine more memory or run fewer steps at once (`limits: {steps: 1}` in the configuration); then ask for the build again.',
+      about: { output: lines },
+    });
   if (exitCode === sandboxFailed || machine !== undefined)
     return new FailureError({
       reason: 'step-crashed',
@@ -22,11 +31,9 @@ export function explainBuildFailure({ exitCode, output, network }: EndedBuild): 
       hint: 'Run `tributary doctor` on the machine that builds: it says what is missing.',
       about: { output: lines },
     });
-  if (/no space left on device|disk quota exceeded/i.test(output))
+  if (meansNoSpace(output))
     return new FailureError({
-      reason: 'step-crashed',
-      detail: `There was no space left for a container build: ${last}`,
-      hint: 'Make space on the disk that holds the state folder, then run the build again: what was finished is kept.',
+      ...noSpace('`storage` of the state folder', lines.find(meansNoSpace) ?? last),
       about: { output: lines },
     });
   return new FailureError({
@@ -49,7 +56,7 @@ export function explainMetLimit(
   const amount = `${Math.floor(allowed / unit.bytes)}${unit.name}`;
   if (scarce)
     return new FailureError({
-      reason: 'step-crashed',
+      reason: 'disk-full',
       detail: `${who} used more ${words} than there is: ${amount}, half of what was free when it began.`,
       hint: 'Make space on the disk that holds the state folder, then run the build again: what was finished is kept.',
       about: { output: lines },

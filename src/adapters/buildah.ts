@@ -62,7 +62,7 @@ export async function createBuilder(
     limits: limitsOf(configuration),
   };
   return {
-    tools: await readVersion(),
+    tools: await builderVersion(),
     build: (build, log, signal) => buildImage(machine, build, log, signal),
     close: ({ keepCaches, log }) => machine.caches.close(keepCaches, log),
   };
@@ -285,7 +285,8 @@ function unknownBases(images: readonly string[]): FailureError {
   });
 }
 
-async function readVersion(): Promise<string> {
+/** Name and version of the builder: {@link Builder.tools}. */
+export async function builderVersion(): Promise<string> {
   const { stdout } = await run('buildah', ['--version'], { cwd: '/' });
   const [, version = 'unknown'] = /version (\S+)/.exec(stdout.toString()) ?? [];
   return `buildah ${version}`;

@@ -30,6 +30,13 @@ test('its streams, messages and exit code arrive', async () => {
   expect(await child.exited).toMatchObject({ exitCode: 7 });
 });
 
+test('that its first process was killed is told from an exit', async () => {
+  const child = await startContained(['sh', '-c', 'echo begun; sleep 60'], folder);
+  child.stdout.once('data', () => child.end());
+  for (const stream of [child.stdout, child.stderr, child.fd3]) stream.resume();
+  expect(await child.exited).toEqual({ exitCode: 137, signal: 'SIGKILL' });
+});
+
 test('it sees no process of the machine and few of our variables', async () => {
   process.env['PRIVATE_OF_THE_TEST'] = 'secret';
   process.env['NAMED_BY_THE_TEST'] = 'wanted';

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import type { ContainedProcess } from '../engine/local/start-unit.ts';
 import { networkVariables, run, startProcess } from './command.ts';
 import { childrenOf } from './process-tree.ts';
-import { contained, privilege } from './sandbox.ts';
+import { contained, privilege, wasKilled } from './sandbox.ts';
 
 /**
  * Starts a command whose processes all end with it, with `end`, or with this process, however that ends. Its folder is where
@@ -25,11 +25,17 @@ export async function startContained(
   });
   const { stdout, stderr, fd3 } = child;
   if (stdout === null || stderr === null || fd3 === null) throw new Error('a stream is missing');
+  let words = '';
+  stderr.on('data', (piece: Buffer) => {
+    words = `${words}${piece.toString('latin1')}`.slice(-200);
+  });
   return {
     stdout,
     stderr,
     fd3,
-    exited: child.exited,
+    exited: child.exited.then((exit) =>
+      wasKilled(exit.exitCode, words) ? { exitCode: 137, signal: 'SIGKILL' } : exit,
+    ),
     end: () => endNamespace(child.pid, child.kill),
   };
 }

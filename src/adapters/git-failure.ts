@@ -1,3 +1,4 @@
+import { noSpace } from '../builds/disk-full.ts';
 import { type Failure, FailureError } from '../builds/failure.ts';
 import type { Passing } from './persist.ts';
 
@@ -42,6 +43,8 @@ export function serverFailure(url: string, stderr: string, authorized = false): 
   const kind = kindOf(stderr);
   if (authorized && refused.test(stderr)) return refusedCredential(url);
   switch (kind) {
+    case 'no-space':
+      return noSpace(undefined, `while git fetched from ${url}: ${lastLine(stderr)}`);
     case 'no-repository':
       return {
         reason: 'ref-not-found',
@@ -70,7 +73,7 @@ export function serverFailure(url: string, stderr: string, authorized = false): 
       return {
         reason: 'step-crashed',
         detail: `${url}: what the git server sent cannot be kept: ${lastLine(stderr)}.`,
-        hint: 'Make space on the disk that holds the state folder, and check that it may be written to; then ask again.',
+        hint: 'Check that the disk that holds the state folder may be written to; then ask again.',
       };
     case 'unreachable':
       return {
@@ -105,7 +108,14 @@ const passing = new RegExp(
   'i',
 );
 
-type Kind = 'no-repository' | 'no-object' | 'not-allowed' | 'untrusted' | 'machine' | 'unreachable';
+type Kind =
+  | 'no-space'
+  | 'no-repository'
+  | 'no-object'
+  | 'not-allowed'
+  | 'untrusted'
+  | 'machine'
+  | 'unreachable';
 
 function kindOf(stderr: string): Kind {
   return kinds.find(([pattern]) => pattern.test(stderr))?.[1] ?? 'unreachable';
@@ -116,12 +126,10 @@ function kindOf(stderr: string): Kind {
  * want to show, and git then asks for a user name.
  */
 const kinds: readonly (readonly [RegExp, Kind])[] = [
+  [/^(?!remote:).*(no space left on device|disk quota exceeded)/im, 'no-space'],
   [/transport '[^']*' not allowed/, 'not-allowed'],
   [/certificate (problem|verification)|unable to get local issuer/i, 'untrusted'],
-  [
-    /^(?!remote:).*(no space left on device|disk quota exceeded|read-only file system)/im,
-    'machine',
-  ],
+  [/^(?!remote:).*read-only file system/im, 'machine'],
   [/not our ref|couldn't find remote ref|unadvertised object|bad object/i, 'no-object'],
   [
     /repository '[^']*' not found|repository not found|does not appear to be a git repository|could not read (Username|Password)|authentication failed|terminal prompts disabled|error: 403|error: 404/i,

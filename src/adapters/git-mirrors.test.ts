@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import {
@@ -356,4 +356,22 @@ test('a mirror is held for a while after it was asked for, then it may go, and i
   expect(await mirrorsIn(folder.path)).toEqual([expect.stringContaining('held')]);
   await forShort.mirror('https://example.com/a/unused');
   expect(await mirrorsIn(folder.path)).toHaveLength(2);
+});
+
+test('a mirror that was removed is said to be lost, and made again when it is asked for', async () => {
+  await using folder = await temporaryFolder();
+  const upstream = await createRepository(join(folder.path, 'upstream'));
+  const head = await upstream.commit('start', { f: '1\n' });
+  const kept = join(folder.path, 'mirrors');
+  const mirrors = createMirrors(git, openShelf(kept), join(folder.path, 'wholes'));
+  const before = await mirrors.mirror(upstream.url);
+  await before.fetch(upstream.url, [head]);
+  const tree = await before.treeOf(head);
+  expect(await mirrors.mirror(upstream.url)).toBe(before);
+  expect(await mirrors.lost(0)).toBe(false);
+  await rm(kept, { recursive: true });
+  expect(await mirrors.lost(0)).toBe(true);
+  const after = await mirrors.mirror(upstream.url);
+  await after.fetch(upstream.url, [head]);
+  expect(await after.treeOf(head)).toBe(tree);
 });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type CommitSha, parseCommitSha } from '../plan/names.ts';
 import type { Mirror, Mirrors } from '../resolve/git-interface.ts';
 import type { FileLock } from './file-lock.ts';
@@ -19,37 +20,79 @@ import type { Shelf } from './shelf.ts';
  * `wholes`: where the whole histories behind exported commits are kept. `hold`: milliseconds that a mirror is held after it was
  * asked for; default: as long as this process lives.
  */
-export function createMirrors(git: Git, shelf: Shelf, wholes: string, hold?: number): Mirrors {
+export function createMirrors(
+  git: Git,
+  shelf: Shelf,
+  wholes: string,
+  hold?: number,
+): OpenedMirrors {
   const opened = new Map<string, OpenMirror>();
+  const used = new Set<string>();
   const open = (url: string): OpenMirror => {
     const name = mirrorName(url);
+    const path = join(shelf.folder, name);
     const lock = shelf.hold(name, (draft) => initialize(git, draft));
-    const mirror = lock.then(() => describeMirror(git, join(shelf.folder, name), wholes, url));
+    const mirror = lock.then(() => {
+      used.add(path);
+      return describeMirror(git, path, wholes, url, used);
+    });
     lock.catch(() => opened.delete(url));
-    return { lock, mirror };
+    return { lock, path, mirror };
   };
   const letGo = (url: string, { lock }: OpenMirror) => {
     opened.delete(url);
     void lock.then(({ release }) => release()).catch(() => {});
   };
   return {
-    mirror(url) {
+    async mirror(url) {
+      const before = opened.get(url);
+      // Whoever removes a cache does so while it is used, too.
+      const gone = before && (await before.mirror.then(() => isLost(before.path)));
+      if (before && gone && opened.get(url) === before) letGo(url, before);
       const one = opened.get(url) ?? open(url);
       opened.set(url, one);
       clearTimeout(one.timer);
       if (hold !== undefined) one.timer = setTimeout(() => letGo(url, one), hold).unref();
       return one.mirror;
     },
+    async lost(patience) {
+      for (let left = patience; ; left -= 50) {
+        const lost = await Promise.all([...used].map(isLost));
+        if (lost.includes(true) || left <= 0) return lost.includes(true);
+        await sleep(50);
+      }
+    },
   };
+}
+
+/** Mirrors, and whether those that were used are there still. */
+export interface OpenedMirrors extends Mirrors {
+  /** Whether somebody removed one, waiting so many milliseconds for it: files go before their folder does. */
+  lost(patience: number): Promise<boolean>;
 }
 
 interface OpenMirror {
   readonly lock: Promise<FileLock>;
+  readonly path: string;
   readonly mirror: Promise<Mirror>;
   timer?: NodeJS.Timeout;
 }
 
-function describeMirror(git: Git, path: string, wholes: string, url: string): Mirror {
+async function isLost(repository: string): Promise<boolean> {
+  return access(join(repository, 'HEAD')).then(
+    () => false,
+    () => true,
+  );
+}
+
+function describeMirror(
+  git: Git,
+  path: string,
+  wholes: string,
+  url: string,
+  used: Set<string>,
+): Mirror {
+  const whole = join(wholes, basename(path));
   const store = new GitStore(git, path);
   return {
     fetch: (from, commits) => store.fetchCommits(from, commits),
@@ -69,8 +112,10 @@ function describeMirror(git: Git, path: string, wholes: string, url: string): Mi
     commitObject: async (commit) => (await store.run(['cat-file', 'commit', commit])).stdout,
     fetchTags: () => fetchTags(store, url),
     nearestVersion: (commit) => nearestVersion(store, commit),
-    export: (commit, target, branch) =>
-      exportCommit(store, commit, { whole: join(wholes, basename(path)), folder: target, branch }),
+    export: async (commit, target, branch) => {
+      await exportCommit(store, commit, { whole, folder: target, branch });
+      used.add(whole);
+    },
   };
 }
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { type LoadedConfiguration, readSecret } from '../config/load-config.ts';
 import type { Forges } from '../resolve/forge.ts';
-import type { GitServers, Mirrors } from '../resolve/git-interface.ts';
+import type { GitServers } from '../resolve/git-interface.ts';
 import { createGit, type GitConditions } from './git-command.ts';
-import { createMirrors } from './git-mirrors.ts';
+import { createMirrors, type OpenedMirrors } from './git-mirrors.ts';
 import { createGitServers } from './git-servers.ts';
 import type { GitSettings } from './git-settings.ts';
 import { createGitHubForge } from './github-forge.ts';
@@ -13,7 +13,7 @@ import { openShelf } from './shelf.ts';
 /** Everything that Tributary does with git, and the forges that are configured. */
 export interface GitTools {
   readonly servers: GitServers;
-  readonly mirrors: Mirrors;
+  readonly mirrors: OpenedMirrors;
   readonly forges: Forges;
 }
 

@@ -1,3 +1,4 @@
+import { meansNoSpace, noSpace } from '../builds/disk-full.ts';
 import { FailureError } from '../builds/failure.ts';
 import type { Passing } from './persist.ts';
 import { hostOf } from './reach.ts';
@@ -55,10 +56,12 @@ export function passingTrouble(error: unknown): Passing | undefined {
 /** The failure to tell people when something with `reference` did not work. */
 export function registryFailure(reference: string, trouble: RegistryTrouble): FailureError {
   const host = hostOf(reference);
+  // Its own words of a full disk do not reach us: this one is ours.
+  if (meansNoSpace(trouble.message)) return new FailureError(noSpace(undefined, trouble.message));
   const hints: Readonly<Record<Trouble, string>> = {
     'not-found': 'Check the name, and that it was pushed.',
     denied: `Log in with \`skopeo login ${host}\`, or name a containers-auth.json(5) with access as \`authfile\` in the configuration.`,
-    passing: `Check that ${host} runs and can be reached from here, then ask again: what was finished is kept. A registry that is reachable elsewhere can be named under \`mirrors\`.`,
+    passing: `Check that ${host} runs and can be reached from here, then ask again: what was finished is kept. A registry whose storage is full answers 500 to what is pushed: its own log says so. One that is reachable elsewhere can be named under \`mirrors\`.`,
     garbled: `Something between here and ${host} changes what it sends, or its storage is damaged: if asking again does not help, remove what it holds there, and it is made anew.`,
     other: `See what ${host} says. Plain HTTP or an unknown certificate must be allowed: \`registries: {"${host}": {insecure: true}}\`.`,
   };

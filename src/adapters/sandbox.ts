@@ -62,6 +62,16 @@ export function contained(
   };
 }
 
+/**
+ * Whether the last words of a {@link contained} command are those of an `unshare` whose command was killed: up to util-linux 2.41 it
+ * tries to end by the same signal, fails for SIGKILL, and ends with 1.
+ */
+export function wasKilled(exitCode: number, words: string): boolean {
+  return exitCode === 137 || (exitCode === 1 && killedWords.test(words));
+}
+
+const killedWords = /unshare: sigprocmask unblock failed[^\n]*\s*$/;
+
 /** What a sandbox shows, and its own folders. */
 export interface Sandbox {
   readonly network: boolean;

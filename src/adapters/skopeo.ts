@@ -1,7 +1,14 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { networkVariables } from './command.ts';
-import { authfileFor, isInsecure, type ReachConfiguration, registriesConf } from './reach.ts';
+import {
+  authfileFor,
+  isInsecure,
+  mirrored,
+  type ReachConfiguration,
+  registriesConf,
+} from './reach.ts';
 import { runRegistryCommand } from './registry-command.ts';
 
 export interface SkopeoOptions {
@@ -16,6 +23,8 @@ export interface SkopeoOptions {
 export interface Skopeo {
   /** The raw manifest; `authfile` instead of the configured one. */
   inspect(reference: string, authfile?: string): Promise<Buffer>;
+  /** All tags of a repository. */
+  tags(repository: string): Promise<readonly string[]>;
   /** Runs `skopeo copy`, in the folder `cwd`, and returns the digest of what was written. */
   copy(args: readonly string[], cwd: string): Promise<string>;
   /** Arguments that say how to reach one side of a copy. */
@@ -26,6 +35,8 @@ export interface Skopeo {
 
 /** Milliseconds for one manifest, which is small. */
 const inspectLimit = 120_000;
+/** What `skopeo list-tags` prints. */
+const TagList = z.object({ Tags: z.array(z.string()) });
 
 /** Prepares the files that skopeo needs and gives its commands. */
 export async function createSkopeo(
@@ -68,6 +79,13 @@ export async function createSkopeo(
       } finally {
         await rm(workdir, { recursive: true });
       }
+    },
+    tags: async (repository) => {
+      const place = mirrored(checked(repository), configuration.mirrors);
+      const secure = isInsecure(place, configuration) ? ['--tls-verify=false'] : [];
+      const how = [...secure, ...option('--authfile', authfileFor(repository, configuration))];
+      const listed = await command(['list-tags', ...how, `docker://${place}`], folder);
+      return TagList.parse(JSON.parse(listed.toString())).Tags;
     },
   };
 }

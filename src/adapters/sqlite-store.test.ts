@@ -1,4 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -42,12 +53,82 @@ test('is as durable as SQLite can be', () => {
   database.close();
 });
 
-test('refuses a file of a newer version', () => {
-  const database = new DatabaseSync(file());
-  database.exec('PRAGMA user_version = 99');
-  database.close();
-  expect(() => openSqliteStore(file())).toThrow('newer version of Tributary (schema 99)');
+/** What can become of a database file; the store is closed, and holds builds. */
+const damages: readonly (readonly [what: string, damage: (path: string) => void])[] = [
+  ['of which the header is garbage', (path) => overwrite(path, 0, 100)],
+  ['of which a page is garbage', (path) => overwrite(path, 4096, 4096)],
+  ['that was cut in the middle', (path) => truncateSync(path, statSync(path).size / 2)],
+  ['that was emptied', (path) => truncateSync(path, 0)],
+  ['that is gone', (path) => rmSync(path)],
+  ['with other tables', (path) => changed(path, 'PRAGMA user_version = 0; DROP TABLE events')],
+];
+
+test.for(damages)('a database %s is refused with the way back, and left as it is', ([, damage]) => {
+  for (let number = 0; number < 40; number++) store.insert(demoBuild(`build-${number}`));
+  store.close();
+  damage(file());
+  const before = existsSync(file()) ? readFileSync(file()) : Buffer.of();
+  expect(() => openSqliteStore(file(), { check: true, lost: true })).toThrow(
+    expect.objectContaining({
+      failures: [
+        expect.objectContaining({
+          reason: 'bad-state',
+          detail: expect.stringContaining(file()),
+          hint: expect.stringContaining('`tributary recover`'),
+        }),
+      ],
+    }),
+  );
+  expect(existsSync(file()) ? readFileSync(file()) : Buffer.of()).toEqual(before);
+  rmSync(file(), { force: true });
+  store = openSqliteStore(file());
 });
+
+test('a database whose log file was removed after a crash is not taken for a new one', () => {
+  store.insert(build);
+  const lost = join(folder, 'lost.sqlite');
+  // As long as nobody closes it, everything is in the log alone.
+  copyFileSync(file(), lost);
+  expect(() => openSqliteStore(lost, { lost: true })).toThrow('is damaged: it holds nothing');
+});
+
+test('a page that turns out to be garbage while it works is said as such', () => {
+  for (let number = 0; number < 40; number++) store.insert(demoBuild(`build-${number}`));
+  store.close();
+  overwrite(file(), 4096, 4096);
+  store = openSqliteStore(file());
+  expect(() => store.list({ limit: 100 })).toThrow('is damaged');
+});
+
+test('refuses a file of a newer version, which is not damaged', () => {
+  changed(file(), 'PRAGMA user_version = 99');
+  const newer = /newer version of Tributary \(its schema is 99.*\n {2}(?!.*recover)/;
+  expect(() => openSqliteStore(file(), { check: true })).toThrow(newer);
+});
+
+test('a database of the first version is brought up to date, with all that is in it', () => {
+  store.insert(build);
+  append({ kind: 'queued' }, { kind: 'started' });
+  store.setOwner(build.tag, 'someone');
+  const before = [store.find(build.tag), store.events(build.tag, 0)];
+  store.close();
+  changed(file(), 'DROP TABLE days; PRAGMA user_version = 1');
+  store = openSqliteStore(file());
+  expect([store.find(build.tag), store.events(build.tag, 0)]).toEqual(before);
+  store.removeOld(new Date(), 14);
+});
+
+function overwrite(path: string, at: number, length: number): void {
+  const descriptor = openSync(path, 'r+');
+  writeSync(descriptor, Buffer.alloc(length, 'garbage '), 0, length, at);
+  closeSync(descriptor);
+}
+
+function changed(path: string, sql: string): void {
+  const database = new DatabaseSync(path);
+  database.exec(sql);
+  database.close();
+}
 
 test('an event that was told before is neither kept nor counted again', () => {
   store.insert(build);

@@ -1,22 +1,55 @@
-import { watch as watchFile } from 'node:fs';
+import { statSync, watch as watchFile } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { BuildState, NewBuild } from '../builds/build.ts';
 import { type BuildEvent, eventId } from '../builds/event.ts';
+import { FailureError } from '../builds/failure.ts';
 import { nextState } from '../builds/fold.ts';
 import type { BuildStore, StoredBuild } from '../engine/local/store.ts';
 import { prepareSchema } from './sqlite-schema.ts';
+import { damaged, emptied, explained, explaining } from './sqlite-trouble.ts';
 
 /** Milliseconds that a writer waits for another process. */
 const patience = 10_000;
 
+export interface SqliteStoreOptions {
+  /** True: whether the whole file is sound is looked at, too. Default: what is met. */
+  readonly check?: boolean;
+  /** True: there were builds, so that a file without any is damaged. */
+  readonly lost?: boolean;
+}
+
 /**
  * The local engine's store in one SQLite file. synchronous=FULL: what was answered to a caller
- * survives the machine's loss of power. Throws where the file was made by a newer version.
+ * survives the machine's loss of power. Everything throws FailureError `bad-state` where the file is damaged or of a newer
+ * version, and `disk-full`.
  */
-export function openSqliteStore(file: string): BuildStore {
+export function openSqliteStore(file: string, options: SqliteStoreOptions = {}): BuildStore {
+  return explaining(file, () => {
+    const database = openDatabase(file, options);
+    return explained(file, storeOn(database, file));
+  });
+}
+
+function openDatabase(file: string, { check = false, lost = false }: SqliteStoreOptions) {
+  // SQLite would begin to write a new one.
+  if (lost && (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0)
+    throw new FailureError(emptied(file));
   const database = new DatabaseSync(file, { timeout: patience });
-  database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON');
-  prepareSchema(database);
+  try {
+    database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON');
+    if (check) {
+      const found = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
+      if (found !== 'ok') throw new FailureError(damaged(file, String(found)));
+    }
+    prepareSchema(database, file, lost);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function storeOn(database: DatabaseSync, file: string): BuildStore {
   const statements = prepareStatements(database);
   let inTransaction = false;
 
@@ -52,14 +85,17 @@ export function openSqliteStore(file: string): BuildStore {
     append: (tag, attempt, at, changes) =>
       atomically(() => {
         let state = readOne(statements.find.get(tag))?.state ?? 'queued';
+        // A clock that was set back does not make an event older than the one before it.
+        const last = String(statements.lastTime.get(tag)?.['at'] ?? '');
+        const time = at > last ? at : last;
         for (const { change, sequence } of changes) {
           const event: BuildEvent = {
             ...change,
             id: eventId(attempt, change, sequence),
-            at,
+            at: time,
             attempt,
           };
-          const added = statements.append.run(tag, event.id, at, JSON.stringify(event));
+          const added = statements.append.run(tag, event.id, time, JSON.stringify(event));
           if (added.changes > 0) state = nextState(state, change);
         }
         statements.setState.run(state, state, tag);
@@ -84,9 +120,11 @@ export function openSqliteStore(file: string): BuildStore {
       const next = rows.length > page.length && last ? String(last['sequence']) : null;
       return { builds: page.map(readBuild), next };
     },
-    removeFinishedBefore: (before) =>
+    removeOld: (now, days) =>
       atomically(() => {
-        for (const { tag } of statements.finishedBefore.all(before))
+        statements.addDay.run(now.toISOString().slice(0, 10));
+        const before = new Date(now.getTime() - days * 24 * 60 * 60 * 1000).toISOString();
+        for (const { tag } of statements.old.all({ before, days: Math.floor(days) }))
           for (const statement of statements.remove) statement.run(String(tag));
       }),
     watch: (listener) => {
@@ -124,6 +162,9 @@ function prepareStatements(database: DatabaseSync) {
     append: database.prepare(
       'INSERT OR IGNORE INTO events (tag, id, at, event) VALUES (?, ?, ?, ?)',
     ),
+    lastTime: database.prepare(
+      'SELECT at FROM events WHERE tag = ? ORDER BY sequence DESC LIMIT 1',
+    ),
     setState: database.prepare(
       `UPDATE builds SET state = ?1, owner = CASE WHEN ?2 IN ('queued', 'running') THEN owner END WHERE tag = ?3`,
     ),
@@ -142,9 +183,13 @@ function prepareStatements(database: DatabaseSync) {
          AND (:before IS NULL OR sequence < :before)
        ORDER BY sequence DESC LIMIT :limit`,
     ),
-    finishedBefore: database.prepare(
-      `SELECT tag FROM builds WHERE state NOT IN ('queued', 'running')
-         AND (SELECT max(at) FROM events WHERE events.tag = builds.tag) < ?`,
+    addDay: database.prepare('INSERT OR IGNORE INTO days (day) VALUES (?)'),
+    old: database.prepare(
+      `SELECT tag FROM (
+         SELECT tag, (SELECT max(at) FROM events WHERE events.tag = builds.tag) AS last
+         FROM builds WHERE state NOT IN ('queued', 'running'))
+       WHERE last < :before
+         AND (SELECT count(*) FROM days WHERE day > substr(last, 1, 10)) >= :days`,
     ),
     remove: ['events', 'named_components', 'builds'].map((table) =>
       database.prepare(`DELETE FROM ${table} WHERE tag = ?`),

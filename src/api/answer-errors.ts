@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { diskFull } from '../builds/disk-full.ts';
 import { type Failure, FailureError, type Outcome } from '../builds/failure.ts';
 import type { App } from './parts.ts';
 import { renderProblem } from './problem.ts';
@@ -85,6 +86,8 @@ function handle(error: FastifyError, request: FastifyRequest, reply: FastifyRepl
 }
 
 function refusals(error: FastifyError): Failure | undefined {
+  const full = diskFull(error);
+  if (full !== undefined) return full;
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return {

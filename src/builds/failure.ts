@@ -160,6 +160,19 @@ export const reasons = {
     title: 'A base image does not exist',
   },
   'tool-missing': { status: 500, exit: 4, owner: 'infrastructure', title: 'A program is missing' },
+  'disk-full': { status: 507, exit: 4, owner: 'infrastructure', title: 'A disk is full' },
+  'bad-state': {
+    status: 500,
+    exit: 4,
+    owner: 'infrastructure',
+    title: 'The state folder is not usable',
+  },
+  'tools-changed': {
+    status: 500,
+    exit: 4,
+    owner: 'infrastructure',
+    title: 'Tributary or its tools changed in the middle of a build',
+  },
   'step-crashed': {
     status: 500,
     exit: 4,

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { access, constants, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import {
 import { findProductFile, readProduct } from '../config/read-product.ts';
 import type { CliIo, GlobalOptions } from './cli-io.ts';
 import type { Check, Examination } from './examination.ts';
+import { databaseFile, openStore } from './open-store.ts';
 import { findRunningService } from './running-service.ts';
 
 /** Looks at this machine for real. */
@@ -66,6 +68,7 @@ async function checkState({ state }: LoadedConfiguration): Promise<Check[]> {
       hint: 'Name another in the configuration: `state`, or let this user own it.',
     });
   }
+  if (existsSync(databaseFile(state))) (await openStore(state, true)).close();
   const running = await findRunningService(join(state, 'service.json'));
   const detail = running === undefined ? state : `${state}, served at ${running}`;
   return [{ name: 'state', ok: true, detail, hint: null }];

@@ -17,7 +17,7 @@ export function forSeconds<Value>(
 ): () => Promise<Value> {
   let last: { readonly answer: Promise<Value>; readonly until: number } | undefined;
   return () => {
-    const now = Date.now();
+    const now = performance.now();
     if (last === undefined || now >= last.until)
       last = { answer: ask(), until: now + seconds * 1000 };
     return last.answer;

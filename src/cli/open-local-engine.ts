@@ -2,16 +2,19 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { builderVersion } from '../adapters/buildah.ts';
 import { removeStepFolder, startContained } from '../adapters/contained-process.ts';
 import { makeRoom } from '../adapters/make-room.ts';
 import { sweepStorage } from '../adapters/scratch-storage.ts';
-import { openSqliteStore } from '../adapters/sqlite-store.ts';
+import { toolSet } from '../adapters/tool-set.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
 import { secretVariables } from '../config/secret-variables.ts';
 import type { Engine } from '../engine/engine.ts';
 import { createLocalEngine, type LocalEngineOptions } from '../engine/local/create-local-engine.ts';
 import { createStartUnit } from '../engine/local/start-unit.ts';
 import { canonicalHash } from '../plan/canonical-hash.ts';
+import { once } from './once.ts';
+import { openStore } from './open-store.ts';
 
 const program = fileURLToPath(new URL('../cli.ts', import.meta.url));
 
@@ -31,7 +34,7 @@ export async function openLocalEngine(
   const { state, limits } = configuration;
   await mkdir(state, { recursive: true, mode: 0o700 });
   if (work !== 'none') await sweepStorage(state);
-  const store = openSqliteStore(join(state, 'tributary.sqlite'));
+  const store = await openStore(state, work === 'all');
   const variables = secretVariables(configuration);
   const engine = createLocalEngine({
     ...{ store, state, work, notify, report },
@@ -48,6 +51,7 @@ export async function openLocalEngine(
       logBytes: limits['log-mib'] * 2 ** 20,
     }),
     makeRoom: () => makeRoom(state, configuration),
+    toolSet: once(async () => toolSet(await builderVersion())),
     removeFolder: async (folder) => {
       await removeStepFolder(folder);
       // A step that was killed in the middle of a container build could not remove its storage.

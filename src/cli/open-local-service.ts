@@ -31,7 +31,10 @@ export async function openLocalService(
   options: LocalServiceOptions,
 ): Promise<{ readonly service: Service; readonly engine: Engine; close(): Promise<void> }> {
   const { configuration, environment, work, url, observe = (engine) => engine } = options;
-  const report = (text: string) => process.stderr.write(`${text}\n`);
+  const report = (text: string, error?: unknown) => {
+    const why = error instanceof Error ? `: ${error.message}` : '';
+    process.stderr.write(`${text}${why}\n`);
+  };
   const ending = new AbortController();
   const notify = createNotify({ configuration, environment, report });
   const local = await openLocalEngine({ configuration, work, notify, report });

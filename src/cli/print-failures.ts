@@ -1,4 +1,5 @@
 import { renderProblem } from '../api/problem.ts';
+import { diskFull } from '../builds/disk-full.ts';
 import { type Failure, FailureError } from '../builds/failure.ts';
 import type { CliContext } from './cli-io.ts';
 import { exitCodeOf } from './exit-codes.ts';
@@ -15,7 +16,7 @@ export function printError(
   { io, globals }: Pick<CliContext, 'io' | 'globals'>,
   error: unknown,
 ): number {
-  const failures = error instanceof FailureError ? error.failures : [bug(error)];
+  const failures = error instanceof FailureError ? error.failures : [diskFull(error) ?? bug(error)];
   if (globals.json) io.out(`${JSON.stringify(renderProblem(failures as Failures, 'cli:'))}\n`);
   else io.err(renderFailures(failures, styleOf(io, globals)));
   return exitCodeOf(failures);

@@ -162,6 +162,13 @@ export function createProgram(
     .summary('check this machine, the configuration and the product file')
     .action(verb(async (cli) => (await import('./doctor.ts')).doctor(cli)));
   program
+    .command('recover')
+    .summary('make the history anew from the records in the registry')
+    .description(
+      'Takes the finished builds that the records in the remotes tell of into the history where they are missing. A database that is damaged is kept aside first.',
+    )
+    .action(verb(async (cli) => (await import('./recover.ts')).recover(cli)));
+  program
     .command('completion <shell>')
     .summary('print a completion script for bash, zsh or fish')
     .action(

@@ -5,6 +5,7 @@ import { createBuilder } from '../adapters/buildah.ts';
 import { openGit } from '../adapters/git.ts';
 import { createPersist, probePatience } from '../adapters/persist.ts';
 import { createRegistry } from '../adapters/registry.ts';
+import { toolSet } from '../adapters/tool-set.ts';
 import type { ResolvedRequest, ServiceParts } from '../api/build-service.ts';
 import { attempt, type Outcome } from '../builds/failure.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
@@ -49,7 +50,10 @@ export function requestParts({
 }: RequestPartsOptions): Pick<ServiceParts, 'resolve' | 'plan' | 'checks'> {
   const tools = once(async () => {
     const git = await openGit(configuration, environment, { signal, idle, holdMirrors });
-    const answering = { servers: shared(git.servers, Date.now), mirrors: remembered(git.mirrors) };
+    const answering = {
+      servers: shared(git.servers, () => performance.now()),
+      mirrors: remembered(git.mirrors),
+    };
     return { git, answering: { ...git, ...answering } };
   });
   const registry = once(() => createRegistry(configuration, { folder: scratch, signal, idle }));
@@ -81,10 +85,12 @@ export function requestParts({
         try {
           const reach = await registry();
           const tag = tagFor(request.lock.name, request.lockDigest);
+          const builder = await createBuilder(configuration, { state: configuration.state });
           const made = await prepare(request.lock, request.product, {
             ...{ tag, configuration, workdir, publish: false, registry: reach },
             mirrors: (await tools()).git.mirrors,
-            builder: await createBuilder(configuration, { state: configuration.state }),
+            builder,
+            madeBy: toolSet(builder.tools),
             signal: AbortSignal.any([stop, signal]),
             log: () => {},
             progress: () => {},

@@ -1,5 +1,7 @@
 import { openGit } from '../adapters/git.ts';
 import type { Persist } from '../adapters/persist.ts';
+import { toolSet } from '../adapters/tool-set.ts';
+import { FailureError, mayPass } from '../builds/failure.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
 import type { Plan } from '../plan/plan.ts';
 import { prepare } from '../steps/prepare/run-prepare.ts';
@@ -14,6 +16,20 @@ export type PrepareTurn = Omit<StepContext, 'plan' | 'configuration'> &
 /** Runs `prepare` on the lock and product files that the engine wrote. */
 export async function prepareHere(files: AskedFiles, turn: PrepareTurn): Promise<Plan> {
   const { lock, product, tag } = await readAsked(files);
-  const { mirrors } = await openGit(turn.configuration, process.env, turn);
-  return prepare(lock, product, { ...turn, tag, mirrors, publish: true });
+  const madeBy = toolSet(turn.builder.tools);
+  for (let chances = 3; ; chances--) {
+    const { mirrors } = await openGit(turn.configuration, process.env, turn);
+    try {
+      return await prepare(lock, product, { ...turn, tag, mirrors, madeBy, publish: true });
+    } catch (error) {
+      const mayBeLost = chances > 1 && !turn.signal.aborted && !isVerdict(error);
+      if (!mayBeLost || !(await mirrors.lost(1000))) throw error;
+      turn.progress('the git mirrors were removed meanwhile: what is needed is fetched again');
+    }
+  }
+}
+
+/** Whether a failure is one of the code, which no other mirror changes. */
+function isVerdict(error: unknown): boolean {
+  return error instanceof FailureError && !error.failures.some(mayPass);
 }

@@ -7,12 +7,13 @@ import { createMakeAlone } from '../adapters/key-lock.ts';
 import { createMake } from '../adapters/make.ts';
 import { createPersist, type Persist, patienceOfSteps } from '../adapters/persist.ts';
 import { createRegistry } from '../adapters/registry.ts';
+import { toolSet } from '../adapters/tool-set.ts';
 import type { Build } from '../builds/build.ts';
 import { describeFailure, FailureError, reasons } from '../builds/failure.ts';
 import { type LoadedConfiguration, loadConfiguration } from '../config/load-config.ts';
 import type { Plan, StepOutputs } from '../plan/plan.ts';
 import { LogFile, logFile } from '../steps/log-file.ts';
-import { runSteps, type StepTurn } from '../steps/run-steps.ts';
+import { failuresOf, runSteps, type StepTurn } from '../steps/run-steps.ts';
 import type { Registry } from '../steps/step.ts';
 import type { StepMessage } from '../steps/step-message.ts';
 import { runStepProgram } from '../steps/step-programs.ts';
@@ -56,11 +57,12 @@ export async function step(args: readonly string[]): Promise<number> {
     return exit;
   } catch (error) {
     // Before the first step began: a file that is missing, a configuration that cannot be read.
-    if (!(error instanceof FailureError)) throw error;
-    for (const failure of error.failures) process.stderr.write(`${describeFailure(failure)}\n`);
+    const failures = failuresOf(error, options.workdir);
+    if (failures[0].reason === 'internal-error') throw error;
+    for (const failure of failures) process.stderr.write(`${describeFailure(failure)}\n`);
     const [id] = options.steps;
-    tell(options.messages, { kind: 'step-failed', step: id, failures: error.failures });
-    return reasons[error.failures[0].reason].exit;
+    tell(options.messages, { kind: 'step-failed', step: id, failures });
+    return reasons[failures[0].reason].exit;
   }
 }
 
@@ -158,13 +160,25 @@ async function openSteps(
     return { run, builder: tools.builder };
   }
   const plan = await readJson<Plan>(options.plan);
+  const ours = toolSet(tools.builder.tools);
   const run = async (id: string, turn: StepTurn) => {
     current = turn;
     const planned = plan.steps.find((candidate) => candidate.id === id);
     if (planned === undefined) throw new Error(`the plan has no step ${id}`);
+    if (planned.kind !== 'report') demandSameTools(plan, ours);
     return { output: await runStepProgram(planned, { plan, ...more, ...record, ...turn }) };
   };
   return { run, builder: tools.builder };
+}
+
+/** Keys of the plan say what these tools make: what others make must not be found under them. */
+function demandSameTools({ madeBy }: Plan, ours: string): void {
+  if (madeBy === ours) return;
+  throw new FailureError({
+    reason: 'tools-changed',
+    detail: `The plan of this build was made by ${madeBy}; this is ${ours}.`,
+    hint: 'Start the service anew after an upgrade, then ask for the build again: it is planned anew, and what is the same is used.',
+  });
 }
 
 async function findHeld(plan: Plan, registry: Registry): Promise<string[]> {

@@ -151,7 +151,11 @@ export const Configuration = z.strictObject({
         .default(16)
         .describe('Log of a step in MiB; of a longer one the beginning and the end are kept.'),
       sandbox,
-      'keep-days': z.number().min(1).default(14).describe('Finished builds stay that long.'),
+      'keep-days': z
+        .number()
+        .min(1)
+        .default(14)
+        .describe('Finished builds stay that long, counted in days on which Tributary ran.'),
       'bases-gib': gibibytes(20).describe(
         'Disk space of base images, in GiB; beyond it, what was used longest ago goes, and nothing that a build uses.',
       ),

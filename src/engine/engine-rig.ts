@@ -4,8 +4,19 @@ import type { BuildEvent } from '../builds/event.ts';
 import type { Tag } from '../plan/names.ts';
 import type { Engine } from './engine.ts';
 
-/** What a scripted step does. `wait` runs until {@link EngineRig.release} or until it is ended. */
-export type Behavior = 'finish' | 'reuse' | 'fail' | 'fail-infrastructure' | 'crash' | 'wait';
+/**
+ * What a scripted step does. `wait` runs until {@link EngineRig.release} or until it is ended; `hang-once` runs until it is ended, and
+ * finishes when it is begun again; `hang` never does.
+ */
+export type Behavior =
+  | 'finish'
+  | 'reuse'
+  | 'fail'
+  | 'fail-infrastructure'
+  | 'crash'
+  | 'wait'
+  | 'hang-once'
+  | 'hang';
 
 export interface ScriptedStep {
   readonly id: string;

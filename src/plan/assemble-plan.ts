@@ -32,6 +32,8 @@ export interface PlanFacts {
   readonly payloads: Readonly<Record<ComponentName, PayloadFacts>>;
   /** Versions of the tools that shape bytes. */
   readonly tools: string;
+  /** See {@link Plan.madeBy}. */
+  readonly madeBy: string;
 }
 
 /** What the productization repository says about an image. */
@@ -60,6 +62,7 @@ export function assemblePlan(facts: PlanFacts): Plan {
   if (release === undefined) throw new Error(`the product has no release ${facts.lock.release}`);
   return {
     version: 1,
+    madeBy: facts.madeBy,
     tag: facts.tag,
     lockDigest: facts.lockDigest,
     lock: facts.lock,

@@ -117,6 +117,7 @@ export function planFacts(): PlanFacts {
       'tektoncd/operator': inputs('8'),
     }),
     tools: 'buildah 1.28.2',
+    madeBy: 'this version',
   };
 }
 

@@ -82,6 +82,8 @@ export type StepOf<Kind extends StepKind> = Extract<Step, { kind: Kind }>;
 /** What will be done for a lock. Made by `prepare`, kept as an artifact, read by every step. */
 export interface Plan {
   readonly version: 1;
+  /** Our code and the tools that made it, as text: only the same ones may run it. */
+  readonly madeBy: string;
   readonly tag: Tag;
   readonly lockDigest: Digest;
   readonly lock: Lock;

@@ -12,15 +12,14 @@ const keptFiles = 50;
  * once, and a commit is fetched only when git has to look at it. Requests that name what others named cost no git process.
  */
 export function remembered(mirrors: Mirrors): Mirrors {
-  const opened = new Map<string, Promise<Mirror>>();
+  const opened = new WeakMap<Mirror, Mirror>();
   return {
-    mirror(repository) {
-      const known = opened.get(repository);
-      if (known !== undefined) return known;
-      const opening = mirrors.mirror(repository).then(remember);
-      opened.set(repository, opening);
-      opening.catch(() => opened.delete(repository));
-      return opening;
+    async mirror(repository) {
+      // Where a mirror was removed meanwhile, this is another one.
+      const mirror = await mirrors.mirror(repository);
+      const known = opened.get(mirror) ?? remember(mirror);
+      opened.set(mirror, known);
+      return known;
     },
   };
 }

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { diskFull } from '../builds/disk-full.ts';
 import { TailBuffer } from './tail-buffer.ts';
 
 /** The log file of a step: its id with `/` as `~`. */
@@ -13,10 +14,11 @@ const maxTail = 2 ** 20;
 /**
  * A step's log: text of strangers, made harmless for the terminal it is read in, and bounded: of more than `limit` bytes,
  * the beginning and the end are kept, and the log says what is missing. Lines are written at once, so that a
- * reader can follow; the end of a long log when it is closed.
+ * reader can follow; the end of a long log when it is closed. What the disk does not take is lost: a build must not fail for its
+ * log, and what it needs the space for will say so.
  */
 export class LogFile {
-  readonly #file: number;
+  readonly #file: number | undefined;
   readonly #head: number;
   readonly #tail: TailBuffer;
   #size: number;
@@ -24,14 +26,17 @@ export class LogFile {
   #more = 0;
   #rest = '';
   #open = true;
+  #lost = 0;
 
   constructor(path: string, limit: number) {
-    mkdirSync(dirname(path), { recursive: true });
-    this.#file = openSync(path, 'a', 0o644);
+    this.#file = unlessFull(() => {
+      mkdirSync(dirname(path), { recursive: true });
+      return openSync(path, 'a', 0o644);
+    });
     const tail = Math.min(maxTail, limit / 4);
     this.#head = limit - tail;
     this.#tail = new TailBuffer(tail);
-    this.#size = fstatSync(this.#file).size;
+    this.#size = this.#file === undefined ? 0 : fstatSync(this.#file).size;
   }
 
   /** Adds text as it comes; an unfinished line waits for its end. */
@@ -58,7 +63,7 @@ export class LogFile {
     if (this.#rest !== '') this.write('\n');
     if (this.#more > 0) this.#writeTail();
     this.#open = false;
-    closeSync(this.#file);
+    if (this.#file !== undefined) closeSync(this.#file);
   }
 
   #append(lines: string): void {
@@ -67,13 +72,13 @@ export class LogFile {
     const room = Math.max(0, this.#head - this.#size);
     if (bytes.length <= room) {
       this.#size += bytes.length;
-      writeSync(this.#file, bytes);
+      this.#put(bytes);
       return;
     }
     this.#size = this.#head;
     const notice =
       '\n[this log is long: from here on only its end is kept, and shown when the step has ended]\n';
-    writeSync(this.#file, Buffer.concat([bytes.subarray(0, room), Buffer.from(notice)]));
+    this.#put(Buffer.concat([bytes.subarray(0, room), Buffer.from(notice)]));
     this.#keep(bytes.subarray(room));
   }
 
@@ -89,8 +94,33 @@ export class LogFile {
     // What is left out ends with a line.
     const start = this.#tail.truncated ? kept.indexOf('\n') + 1 : 0;
     const left = this.#more - kept.length + start;
-    if (left > 0) writeSync(this.#file, `[${left} bytes are left out here]\n`);
-    writeSync(this.#file, harmless(kept.subarray(start).toString('utf8')));
+    if (left > 0) this.#put(`[${left} bytes are left out here]\n`);
+    this.#put(harmless(kept.subarray(start).toString('utf8')));
+  }
+
+  #put(text: string | Buffer): void {
+    const file = this.#file;
+    if (file === undefined) return;
+    const lost =
+      this.#lost === 0 ? '' : `\n[${this.#lost} bytes of the log are lost: the disk was full]\n`;
+    const bytes = Buffer.concat([Buffer.from(lost), Buffer.from(text)]);
+    const written = unlessFull(() => writeAll(file, bytes));
+    this.#lost = written === undefined ? this.#lost + Buffer.byteLength(text) : 0;
+  }
+}
+
+function writeAll(file: number, bytes: Buffer): number {
+  for (let rest = bytes; rest.length > 0; ) rest = rest.subarray(writeSync(file, rest));
+  return bytes.length;
+}
+
+/** What `work` gives; undefined where the disk is full. */
+function unlessFull<Value>(work: () => Value): Value | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (diskFull(error) === undefined) throw error;
+    return undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { diskFull } from '../builds/disk-full.ts';
 import { describeRetry, type Retry } from '../builds/event.ts';
 import { describeFailure, type Failure, FailureError, reasons } from '../builds/failure.ts';
 import type { StepOutput, StepOutputs } from '../plan/plan.ts';
@@ -75,7 +76,7 @@ async function runOne(step: string, outputs: StepOutputs, options: RunStepsOptio
       ...{ progress, retrying },
     });
   } catch (error) {
-    const failures = failuresOf(error);
+    const failures = failuresOf(error, options.workdir);
     if (!(error instanceof FailureError)) log.line(stackOf(error));
     for (const failure of failures) log.line(describeFailure(failure));
     if (!signal.aborted) tell({ kind: 'step-failed', step, failures });
@@ -86,10 +87,11 @@ async function runOne(step: string, outputs: StepOutputs, options: RunStepsOptio
   }
 }
 
-function failuresOf(error: unknown): readonly [Failure, ...Failure[]] {
+/** What an error of a step means: its failures, a full disk, or a bug. */
+export function failuresOf(error: unknown, workdir: string): readonly [Failure, ...Failure[]] {
   if (error instanceof FailureError) return error.failures;
   return [
-    {
+    diskFull(error, workdir) ?? {
       reason: 'internal-error',
       detail: `The step ended with an error that nobody expected: ${error instanceof Error ? error.message : String(error)}.`,
       hint: 'This is a bug in Tributary: please report it with the log of the step.',

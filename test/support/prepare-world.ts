@@ -73,6 +73,7 @@ export async function openPrepareWorld(): Promise<PrepareWorld> {
         mirrors,
         registry: options.registry ?? registry,
         builder: { tools: 'buildah 0', build: () => Promise.reject(new Error('nothing is built')) },
+        madeBy: 'this version',
         configuration: { ...configuration, state: at },
         workdir: folder.path,
         publish: options.publish ?? true,

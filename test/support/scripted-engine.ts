@@ -17,6 +17,10 @@ const program = fileURLToPath(new URL('scripted-step.sh', import.meta.url));
 export interface LocalRig extends EngineRig {
   readonly folder: string;
   readonly state: string;
+  /** Whether a step that hangs once does so, or did. */
+  again(name: string, step: string): Promise<boolean>;
+  /** Kills the process of a step from outside. */
+  killStep(step: string): Promise<void>;
   /** A further engine on the same state folder, as a second process would have. */
   another(
     options?: Partial<LocalEngineOptions>,
@@ -50,6 +54,7 @@ export async function openLocalRig(
     const store = openSqliteStore(join(state, 'tributary.sqlite'));
     const engine = createLocalEngine({
       ...{ store, state, work: 'all', now: () => new Date(), notify: () => {} },
+      toolSet: async () => 'this version',
       startUnit: createStartUnit({
         startContained,
         command: ['sh', program, scripts],
@@ -78,7 +83,18 @@ export async function openLocalRig(
       const file = join(scripts, name, `${step.replaceAll('/', '~')}.starts`);
       return (await readFile(file, 'utf8').catch(() => '')).length;
     },
-    processes: () => countProcesses(scripts),
+    processes: async () => (await processesNaming(scripts)).length,
+    again: async (name, step) => {
+      const file = join(scripts, name, `${step.replaceAll('/', '~')}.again`);
+      return (await readFile(file, 'utf8').catch(() => '')).length > 0;
+    },
+    killStep: async (step) => {
+      const own = (await processesNaming(scripts)).filter(({ words }) => words.includes(step));
+      // The innermost: those before it only made its namespaces.
+      const innermost = own.filter(({ words }) => words[0] === 'sh').at(-1);
+      if (innermost === undefined) throw new Error(`${step} does not run`);
+      process.kill(innermost.pid, 'SIGKILL');
+    },
   };
 }
 
@@ -92,6 +108,7 @@ async function writeScripts(
   const report: ScriptedStep = { id: 'report', needs: steps.map(({ id }) => id) };
   const all = steps.some(({ id }) => id === 'report') ? steps : [...steps, report];
   const plan = {
+    madeBy: 'this version',
     patches: [],
     steps: all.map(({ id, needs = [], group = id, weight = 1 }) => ({
       ...{ id, needs, group, weight, kind: id.split('/')[0], key: null },
@@ -126,6 +143,10 @@ function renderBehavior(folder: string, { id, does = 'finish' }: ScriptedStep): 
       return fail('registry-unavailable');
     case 'crash':
       return 'exit 7';
+    case 'hang':
+      return 'sleep 1000';
+    case 'hang-once':
+      return `[ -s '${folder}/${id.replaceAll('/', '~')}.again' ] || { echo x >'${folder}/${id.replaceAll('/', '~')}.again'; sleep 1000; }\n${finish(false)}`;
     case 'wait':
       // A process below the step's own must end with it too.
       return `tail -f '${folder}/plan.json' >/dev/null & while [ ! -e '${folder}/released' ]; do sleep 0.02; done\nkill $!\necho released\n${finish(false)}`;
@@ -148,12 +169,12 @@ function outputOf(id: string, reused: boolean): object | null {
 }
 
 /** Processes whose command line names the scripts of a rig. */
-async function countProcesses(scripts: string): Promise<number> {
-  let count = 0;
+async function processesNaming(scripts: string) {
+  const found: { readonly pid: number; readonly words: readonly string[] }[] = [];
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (command.includes(scripts)) count += 1;
+    if (command.includes(scripts)) found.push({ pid: Number(pid), words: command.split('\0') });
   }
-  return count;
+  return found;
 }

@@ -62,6 +62,8 @@ export interface StartedCli {
 export interface RunningService {
   readonly url: string;
   readonly pid: number;
+  /** What it printed until now, both streams. */
+  printed(): string;
   /** Ends it with a signal and waits until it is gone. */
   stop(signal?: NodeJS.Signals): Promise<void>;
   /** Sends a request body as JSON; gives status and parsed answer. */
@@ -79,6 +81,8 @@ export interface RigOptions {
   readonly product?: (world: DemoWorld) => string;
   /** `REGISTRY/PATH` to push to; default: one of its own. */
   readonly remote?: string;
+  /** Where its state folder is made; default: among the temporary files of the machine. */
+  readonly folder?: string;
   /** Who runs service and commands; default: whoever runs the tests. */
   readonly as?: Person;
 }
@@ -93,7 +97,7 @@ export function serviceRig(
   options: RigOptions = {},
 ): ServiceRig {
   const { product = (demo) => readFileSync(demo.product, 'utf8'), as = ourselves } = options;
-  const state = mkdtempSync(join(tmpdir(), 'tributary-state-'));
+  const state = mkdtempSync(join(options.folder ?? tmpdir(), 'tributary-state-'));
   const remote = options.remote ?? `${world.registry}/${randomBytes(4).toString('hex')}`;
   const file = join(state, 'configuration.yaml');
   const { remotes, ...others } = configuration as { remotes?: object };
@@ -163,7 +167,10 @@ async function startService(state: string, begin: () => ChildProcess): Promise<R
   rmSync(join(state, 'service.json'), { force: true });
   const child = begin();
   const exited = once(child, 'close');
-  const url = await listeningUrl(state, child);
+  const output: string[] = [];
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (piece: Buffer) => output.push(piece.toString()));
+  const url = await listeningUrl(state, child, output);
   const call = async (path: string, init?: RequestInit) => {
     const response = await fetch(new URL(path, url), {
       ...init,
@@ -182,6 +189,7 @@ async function startService(state: string, begin: () => ChildProcess): Promise<R
   return {
     url,
     pid: child.pid ?? 0,
+    printed: () => output.join(''),
     post,
     get,
     async stop(signal = 'SIGTERM') {
@@ -209,10 +217,11 @@ async function startService(state: string, begin: () => ChildProcess): Promise<R
 }
 
 /** The service writes its address when it listens. */
-async function listeningUrl(state: string, child: ChildProcess): Promise<string> {
-  let output = '';
-  child.stdout?.on('data', (piece: Buffer) => (output += piece));
-  child.stderr?.on('data', (piece: Buffer) => (output += piece));
+async function listeningUrl(
+  state: string,
+  child: ChildProcess,
+  output: readonly string[],
+): Promise<string> {
   const file = join(state, 'service.json');
   for (const started = Date.now(); Date.now() - started < 30_000; ) {
     if (existsSync(file)) {
@@ -223,7 +232,7 @@ async function listeningUrl(state: string, child: ChildProcess): Promise<string>
     await new Promise((done) => setTimeout(done, 25));
   }
   child.kill('SIGKILL');
-  throw new Error(`tributary serve did not start:\n${output}`);
+  throw new Error(`tributary serve did not start:\n${output.join('')}`);
 }
 
 function parsed(text: string): Json {

@@ -173,7 +173,8 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
   });
   const plan = assemblePlan({
     ...{ tag, lockDigest: digest, lock, product, sources, productSource, patches: [], bases: {} },
-    ...{ upstreamSources: smallUpstreamSources, tools: builder.tools, ...facts },
+    ...{ upstreamSources: smallUpstreamSources, tools: builder.tools },
+    ...{ madeBy: 'this version', ...facts },
   });
   const keyOf = (id: string): Key => {
     const key = plan.steps.find((step) => step.id === id)?.key;

@@ -24,6 +24,7 @@ export class AttemptLog {
   started = false;
   cancelRequested = false;
   readonly #repeated = new Map<string, number>();
+  readonly #killed = new Set<string>();
   readonly #append: (changes: { change: BuildChange; sequence: number }[]) => void;
 
   constructor(
@@ -54,6 +55,13 @@ export class AttemptLog {
   /** Whether a step has its verdict. */
   isOver(step: string): boolean {
     return this.finished.has(step) || this.failed.has(step);
+  }
+
+  /** Whether a step whose process was killed may be begun once more: true at the first call for it. */
+  mayBeginAgain(step: string): boolean {
+    if (this.#killed.has(step)) return false;
+    this.#killed.add(step);
+    return true;
   }
 
   /** Takes a change into account; the number of what a step tells many times, 0 for everything else. */

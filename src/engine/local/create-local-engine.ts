@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import type { Build, NewBuild } from '../../builds/build.ts';
+import type { Build } from '../../builds/build.ts';
 import type { Failure, Outcome, reasons } from '../../builds/failure.ts';
 import { isFinished } from '../../builds/fold.ts';
 import { failed, ok } from '../../builds/result.ts';
@@ -12,12 +12,19 @@ import { temporaryFolder } from './state-folder.ts';
 import { readStepLog } from './step-log.ts';
 import type { BuildStore, StoredBuild } from './store.ts';
 import { sweep } from './sweep.ts';
-import { append, readStatus, settleCancelled, Worker, type WorkerOptions } from './worker.ts';
+import {
+  append,
+  readStatus,
+  settleCancelled,
+  startAttempt,
+  Worker,
+  type WorkerOptions,
+} from './worker.ts';
 
 export interface LocalEngineOptions
   extends Pick<
     WorkerOptions,
-    'store' | 'state' | 'startUnit' | 'notify' | 'now' | 'report' | 'work'
+    'store' | 'state' | 'startUnit' | 'toolSet' | 'notify' | 'now' | 'report' | 'work'
   > {
   readonly limits: {
     readonly builds: number;
@@ -50,8 +57,12 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
     changed: (tag) => feeds.refresh(tag),
   });
   const unwatch = store.watch(() => {
-    feeds.refresh();
-    worker.lookForCancelled();
+    try {
+      feeds.refresh();
+      worker.lookForCancelled();
+    } catch (error) {
+      options.report('what another process wrote cannot be read', error);
+    }
     worker.wake();
   });
   const clean = () => {
@@ -64,12 +75,6 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
   const sweeping = setInterval(() => void clean(), 60 * 60 * 1000).unref();
   // What others left behind is taken only after this call: the caller has not even got its engine yet.
   setImmediate(() => worker.wake());
-
-  function startAttempt(existing: StoredBuild, asked: NewBuild): void {
-    const attempt = existing.attempt + 1;
-    store.enqueue(asked, attempt);
-    append(store, { asked, attempt }, now, [{ kind: 'queued' }]);
-  }
 
   function begin(tag: Tag): Build {
     feeds.refresh(tag);
@@ -98,7 +103,7 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
           return 'created';
         }
         if (decision === 'restart' && sameTag) {
-          startAttempt(sameTag, asked);
+          startAttempt(store, sameTag, asked, now);
           return 'restarted';
         }
         return decision === 'taken' ? 'taken' : 'known';
@@ -157,7 +162,7 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
         const build = store.find(tag);
         if (build === undefined) return notFound(tag);
         if (!isFinished(build.state)) return stillRunning(tag, build);
-        startAttempt(build, { ...build.asked, rebuild });
+        startAttempt(store, build, { ...build.asked, rebuild }, now);
         return ok(null);
       });
       return decision.ok ? ok(begin(tag)) : decision;

@@ -122,8 +122,11 @@ describe('the local engine', { timeout: 30_000 }, () => {
       now = Date.now() - 10 * day;
     }
     await mkdir(join(rig.state, 'git', old.tag), { recursive: true });
-    now = Date.now();
     await rig.engine.close();
+    for (let ago = 19; ago >= 0; ago -= 1) {
+      now = Date.now() - ago * day;
+      await (await rig.another({ now: () => new Date(now) })).close();
+    }
     const next = await rig.another({ now: () => new Date(now) });
     await vi.waitFor(async () => expect(await next.engine.get(old.tag)).toBeUndefined());
     await vi.waitFor(() => {
@@ -137,6 +140,40 @@ describe('the local engine', { timeout: 30_000 }, () => {
     expect(kind).toBe('created');
     await eventsOf(next.engine, old.tag);
     await next.close();
+  });
+
+  test('a clock that jumps to another century and back forgets nothing, and events stay in order', async () => {
+    let now = Date.parse('2026-05-05T12:00:00Z');
+    rig = await makeLocalRig({ now: () => new Date(now) });
+    const build = demoBuild();
+    await rig.script(build.lock.name, [{ id: 'image/controller' }, { id: 'bundle', does: 'wait' }]);
+    await rig.engine.submit(build);
+    await begun(rig.engine, build.tag, 'bundle');
+    now = Date.parse('2025-01-01T00:00:00Z');
+    await rig.release(build.lock.name);
+    const events = await eventsOf(rig.engine, build.tag);
+    const times = events.map(({ at }) => at);
+    expect(times).toEqual(times.toSorted());
+    expect(times.at(-1)).toBe('2026-05-05T12:00:00.000Z');
+    await rig.engine.close();
+
+    for (const time of ['2099-01-01T00:00:00Z', '2099-01-01T23:00:00Z', '2026-05-05T13:00:00Z']) {
+      now = Date.parse(time);
+      const next = await rig.another({ now: () => new Date(now) });
+      const at = demoBuild(`built-in-${time.slice(0, 4)}`);
+      await rig.script(at.lock.name, []);
+      await next.engine.submit(at);
+      await eventsOf(next.engine, at.tag);
+      await next.close();
+    }
+    const last = await rig.another();
+    const { builds } = await last.engine.list({ limit: 10 });
+    expect(builds.map(({ name, state }) => [name, state])).toEqual([
+      ['built-in-2026', 'succeeded'],
+      ['built-in-2099', 'succeeded'],
+      [build.lock.name, 'succeeded'],
+    ]);
+    await last.close();
   });
 
   test('closed in the middle and started again, it completes the build and repeats nothing that was finished', async () => {

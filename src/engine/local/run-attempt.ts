@@ -18,26 +18,37 @@ export interface RunAttemptOptions extends RunUnitOptions {
   readonly order: number;
   /** The status of the build if `verdict` came now. */
   readonly statusWith: (verdict: Verdict) => Build;
+  /** What runs steps now, as `Plan.madeBy` names it. */
+  readonly toolSet: () => Promise<string>;
 }
 
 /**
  * Runs one attempt of a build from wherever its events say that it is, to its verdict. Aborting
- * `signal` ends its processes and leaves it without a verdict.
+ * `signal` ends its processes and leaves it without a verdict. `outdated`: its plan is gone or was made by another version of
+ * Tributary or its tools, so that only a new attempt can go on.
  */
 export async function runAttempt(
   build: StoredBuild,
   log: AttemptLog,
   options: RunAttemptOptions,
-): Promise<void> {
+): Promise<'over' | 'outdated'> {
+  if (log.finished.has('prepare') && !(await isOurs(build, options))) return 'outdated';
   const prepared = await preparePlan(build, log, options);
   const plan = prepared?.plan;
-  if (options.signal.aborted) return;
+  if (options.signal.aborted) return 'over';
   const skipped = prepared === undefined ? [] : await runSteps(prepared, build, log, options);
-  if (options.signal.aborted) return;
+  if (options.signal.aborted) return 'over';
   if (plan === undefined) log.tell({ kind: 'planned', steps: [reportAlone], patches: [] });
   const decided = verdict(log, skipped);
   await runReport(build, log, options, decided, plan);
   if (!options.signal.aborted) log.tell(decided);
+  return 'over';
+}
+
+/** Whether the plan of an attempt is there, and made by what would run it now. */
+async function isOurs({ asked, attempt }: StoredBuild, options: RunAttemptOptions) {
+  const plan = readPlan(planFile(attemptFolders(options.state, asked.tag, attempt).run));
+  return plan !== undefined && plan.madeBy === (await options.toolSet());
 }
 
 /** What follows a `prepare` that failed. */
@@ -69,24 +80,24 @@ async function preparePlan(
 ): Promise<Prepared | undefined> {
   const folders = attemptFolders(options.state, build.asked.tag, build.attempt);
   const file = planFile(folders.run);
-  const made = log.finished.has('prepare') ? readPlan(file) : undefined;
-  if (made !== undefined) return { plan: made, held: new Set() };
+  if (log.finished.has('prepare')) {
+    const made = readPlan(file);
+    return made && { plan: made, held: new Set() };
+  }
   if (log.failed.has('prepare')) return undefined;
-  // Made and lost (the folder was removed): made again, with the same outcome.
-  log.finished.delete('prepare');
   const { lock, product, rebuild, tag } = build.asked;
   const input = { kind: 'lock', lock, product } as const;
   let prepared: Prepared | undefined;
-  await withSlot(options, async () => {
-    const unit = {
-      tag,
-      attempt: build.attempt,
-      steps: ['prepare'] as [string],
-      rebuild,
-      input,
-      folders,
-    };
-    await runUnit(unit, log, options, (message) => {
+  const unit = {
+    tag,
+    attempt: build.attempt,
+    steps: ['prepare'] as [string],
+    rebuild,
+    input,
+    folders,
+  };
+  await untilOver('prepare', log, options, () =>
+    runUnit(unit, log, options, (message) => {
       const plan = readPlan(message.plan ?? file);
       if (plan === undefined)
         return [{ kind: 'step-failed', step: 'prepare', failures: [unreadablePlan] }];
@@ -97,8 +108,8 @@ async function preparePlan(
         patches: plan.patches,
       } as const;
       return [planned, { kind: 'step-finished', step: 'prepare', output: null }];
-    });
-  });
+    }),
+  );
   return prepared;
 }
 
@@ -125,22 +136,26 @@ async function runReadySteps(
   options: RunAttemptOptions,
 ): Promise<void> {
   const running = new Map<readonly string[], Promise<void>>();
+  // The store did not keep what happened: nothing else begins, and the attempt is given up when all that runs has ended.
+  const broken: unknown[] = [];
   const begin = (steps: [string, ...string[]], slot: Slot) => {
-    const work = runPlanned(build, steps, log, options).finally(() => {
-      slot.release();
-      running.delete(steps);
-    });
+    const work = runPlanned(build, steps, log, options)
+      .catch((error: unknown) => void broken.push(error))
+      .finally(() => {
+        slot.release();
+        running.delete(steps);
+      });
     running.set(steps, work);
   };
   const next = () => {
     // After a failure what runs may finish, and nothing else begins.
-    if (log.failures.length > 0 || options.signal.aborted) return [];
+    if (log.failures.length > 0 || broken.length > 0 || options.signal.aborted) return [];
     const begun = new Set([...running.keys()].flat());
     return nextUnit(plan.steps, { done: log.finished, begun, held });
   };
   for (;;) {
     if (next().length === 0) {
-      if (running.size === 0) return;
+      if (running.size === 0) break;
       await Promise.race(running.values());
       continue;
     }
@@ -157,6 +172,7 @@ async function runReadySteps(
     if (held !== undefined && first !== undefined) begin([first, ...rest], held);
     else held?.release();
   }
+  if (broken.length > 0) throw broken[0];
 }
 
 function runPlanned(
@@ -195,7 +211,20 @@ async function runReport(
     input,
     folders,
   };
-  await withSlot(options, () => runUnit(unit, log, options));
+  await untilOver(reportStep, log, options, () => runUnit(unit, log, options));
+}
+
+/** Runs a step that is alone in its unit; where it was killed and has no verdict, once more. */
+async function untilOver(
+  step: string,
+  log: AttemptLog,
+  options: RunAttemptOptions,
+  work: () => Promise<void>,
+): Promise<void> {
+  await withSlot(options, async () => {
+    do await work();
+    while (!log.isOver(step) && !options.signal.aborted);
+  });
 }
 
 function plannedInput(run: string, log: AttemptLog) {

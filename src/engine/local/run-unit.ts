@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { diskFull } from '../../builds/disk-full.ts';
 import type { BuildChange } from '../../builds/event.ts';
 import { type Failure, FailureError } from '../../builds/failure.ts';
+import { LogFile, logFile } from '../../steps/log-file.ts';
 import type { StepMessage } from '../../steps/step-message.ts';
 import type { AttemptLog } from './attempt-log.ts';
 import type { StartUnit, Unit, UnitEnd } from './unit.ts';
@@ -21,7 +23,8 @@ export interface RunUnitOptions {
 
 /**
  * Runs a unit to its end and tells what becomes of its steps. Every step that began has a verdict
- * afterwards, whatever its process did; unless `signal` ended it, which leaves the verdict to others.
+ * afterwards, whatever its process did; unless `signal` ended it, which leaves the verdict to others, or it was killed
+ * for the first time (docs/decisions/0011-a-killed-step-is-begun-once-more.md): then the caller begins it again.
  */
 export async function runUnit(
   unit: Omit<Unit, 'workdir'>,
@@ -33,11 +36,19 @@ export async function runUnit(
   const workdir = join(options.temporary, randomUUID());
   try {
     await mkdir(workdir, { recursive: true });
+    let again: string | undefined;
     const end = await run({ ...unit, workdir }, options, (message) => {
       if (signal.aborted || log.isOver(message.step)) return;
-      log.tell(...(message.kind === 'step-finished' ? asChanges(message) : [message]));
+      if (saysKilled(message) && log.mayBeginAgain(message.step)) again = message.step;
+      else log.tell(...(message.kind === 'step-finished' ? asChanges(message) : [message]));
     });
-    if (!signal.aborted) judge(unit, log, end);
+    if (signal.aborted) return;
+    if (again === undefined && end.signal === 'SIGKILL' && !end.timedOut) {
+      const step = unfinished(unit, log);
+      if (step !== undefined && log.mayBeginAgain(step)) again = step;
+    }
+    if (again === undefined) judge(unit, log, end);
+    else announce(again, unit, log);
   } catch (error) {
     if (!signal.aborted)
       log.tell({ kind: 'step-failed', step: unit.steps[0], failures: failuresOf(error) });
@@ -82,7 +93,7 @@ function asItIs({ step, output }: Finished): readonly BuildChange[] {
 function failuresOf(error: unknown): readonly Failure[] {
   if (error instanceof FailureError) return error.failures;
   return [
-    {
+    diskFull(error) ?? {
       reason: 'internal-error',
       detail: `The engine could not run the step: ${error instanceof Error ? error.message : String(error)}.`,
       hint: 'Look for lack of disk space in the state folder; else this is a bug in Tributary, please report it.',
@@ -90,10 +101,28 @@ function failuresOf(error: unknown): readonly Failure[] {
   ];
 }
 
-/** A process that ended without a word about a step that was its turn. */
+/** Whether a step tells that a program of it was killed, which says nothing about its code. */
+function saysKilled(message: StepMessage): boolean {
+  return message.kind === 'step-failed' && message.failures[0]?.reason === 'step-crashed';
+}
+
+/** Says to those who watch, and in the log, why a step begins again. */
+function announce(step: string, { folders }: Omit<Unit, 'workdir'>, log: AttemptLog): void {
+  const text = 'its process was killed: it is begun once more';
+  const file = new LogFile(logFile(folders.logs, step), Number.MAX_SAFE_INTEGER);
+  file.line(`[${text}]`);
+  file.close();
+  log.tell({ kind: 'step-progress', step, text });
+}
+
+/** The step whose turn it was when its process ended without a word about it. */
+function unfinished(unit: Omit<Unit, 'workdir'>, log: AttemptLog): string | undefined {
+  if (unit.steps.some((step) => log.failed.has(step))) return undefined;
+  return unit.steps.find((candidate) => !log.finished.has(candidate));
+}
+
 function judge(unit: Omit<Unit, 'workdir'>, log: AttemptLog, end: UnitEnd): void {
-  if (unit.steps.some((step) => log.failed.has(step))) return;
-  const step = unit.steps.find((candidate) => !log.finished.has(candidate));
+  const step = unfinished(unit, log);
   if (step === undefined) return;
   log.tell({
     kind: 'step-failed',
@@ -111,11 +140,16 @@ function timeout(step: string): Failure {
 }
 
 function crash(step: string, end: UnitEnd): Failure {
+  const killed = end.signal === 'SIGKILL';
+  // unshare complains that it could not die the same way.
+  const lines = end.lastLines.split('\n').filter((line) => !/^(unshare: .*)?$/.test(line));
   const how = end.signal ? `by signal ${end.signal}` : `with exit code ${end.exitCode}`;
   return {
     reason: 'step-crashed',
-    detail: `The process of the step ${step} ended ${how} before it had a result.`,
-    hint: 'Ask for the build again: what was finished is reused. If it happens again, look for lack of memory or disk on the machine.',
-    ...(end.lastLines !== '' && { about: { 'last lines': end.lastLines.split('\n') } }),
+    detail: `The process of the step ${step} ended ${how} before it had a result${killed ? ', twice: somebody killed it, or the kernel for lack of memory' : ''}.`,
+    hint: killed
+      ? 'See whether the kernel did it (`dmesg | grep -i oom`), and give the machine more memory or run fewer steps at once (`limits: {steps: 1}` in the configuration); then ask for the build again: what was finished is reused.'
+      : 'Ask for the build again: what was finished is reused. If it happens again, look for lack of memory or disk on the machine.',
+    ...(lines.length > 0 && { about: { 'last lines': lines } }),
   };
 }

@@ -34,7 +34,7 @@ export interface BuildStore {
   insert(asked: NewBuild): void;
   /** Puts a build at the end of the queue as attempt `attempt`, as asked now. */
   enqueue(asked: NewBuild, attempt: number): void;
-  /** Appends what happened in an attempt; what was told before (by id) is left out. */
+  /** Appends what happened in an attempt, `at` or, where that was later, when the last event was; what was told before (by id) is left out. */
   append(tag: Tag, attempt: number, at: string, changes: readonly NumberedChange[]): void;
   /** Events of a build after a place in the order (0: all), in order. */
   events(tag: Tag, after: number): readonly StoredEvent[];
@@ -46,8 +46,11 @@ export interface BuildStore {
     readonly builds: readonly StoredBuild[];
     readonly next: string | null;
   };
-  /** Forgets finished builds whose last event is older than `before` (RFC 3339), with their events. */
-  removeFinishedBefore(before: string): void;
+  /**
+   * Forgets finished builds whose last event is older than so many days, with their events, and only after as many days on which this
+   * was called: a clock that jumps forgets nothing at once.
+   */
+  removeOld(now: Date, days: number): void;
   /** Calls `listener` when another process may have written; the function returned ends that. */
   watch(listener: () => void): () => void;
   close(): void;

@@ -15,7 +15,7 @@ test('locks of long ago go, and those of today stay', async () => {
   await utimes(join(locks, 'old'), longAgo, longAgo);
   await sweep({
     ...{ state, keepDays: 14, now: () => now, removeFolder: async () => {} },
-    store: { removeFinishedBefore: () => {}, find: () => undefined },
+    store: { removeOld: () => {}, find: () => undefined },
   });
   expect(await readdir(locks)).toEqual(['new']);
 });

@@ -5,7 +5,7 @@ import { isAlive, isOwnerId } from './owner.ts';
 import type { BuildStore } from './store.ts';
 
 export interface SweepOptions {
-  readonly store: Pick<BuildStore, 'removeFinishedBefore' | 'find'>;
+  readonly store: Pick<BuildStore, 'removeOld' | 'find'>;
   readonly state: string;
   readonly removeFolder: (folder: string) => Promise<void>;
   readonly now: () => Date;
@@ -19,8 +19,8 @@ export async function sweep(options: SweepOptions): Promise<void> {
   for (const name of await list(temporary)) {
     if (isOwnerId(name) && !isAlive(name)) await removeFolder(join(temporary, name));
   }
+  store.removeOld(now(), keepDays);
   const before = new Date(now().getTime() - keepDays * 24 * 60 * 60 * 1000).toISOString();
-  store.removeFinishedBefore(before);
   await removeOldLocks(join(state, 'locks'), before);
   for (const folder of ['runs', 'logs', 'git'].map((name) => join(state, name))) {
     for (const tag of await list(folder)) {

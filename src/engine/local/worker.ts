@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Build } from '../../builds/build.ts';
+import type { Build, NewBuild } from '../../builds/build.ts';
 import { type BuildChange, eventId } from '../../builds/event.ts';
 import { foldBuild, isFinished } from '../../builds/fold.ts';
 import type { Tag } from '../../plan/names.ts';
@@ -19,6 +19,8 @@ export interface WorkerOptions {
   /** `all`: whatever nobody runs; `own`: only what was {@link Worker.adopt}ed; `none`: nothing. */
   readonly work: 'all' | 'own' | 'none';
   readonly startUnit: StartUnit;
+  /** What runs steps now, as `Plan.madeBy` names it. */
+  readonly toolSet: () => Promise<string>;
   readonly removeFolder: (folder: string) => Promise<void>;
   /** Tells the targets of a build; it is not waited for, and its failing is no failure of the build. */
   readonly notify: (
@@ -49,6 +51,9 @@ export class Worker {
   readonly #own = new Set<Tag>();
   readonly #clock: NodeJS.Timeout;
   readonly #tellings = new Set<Promise<void>>();
+  /** Builds that the store let down: taken again at the next tick of the clock. */
+  readonly #interrupted = new Set<Tag>();
+  #trouble = '';
   #taken = 0;
   #closed = false;
 
@@ -56,7 +61,10 @@ export class Worker {
     this.#options = options;
     this.#slots = new Slots(options.limits.steps);
     // A process that dies says nothing: what it leaves behind has to be looked for.
-    this.#clock = setInterval(() => this.wake(), 2000).unref();
+    this.#clock = setInterval(() => {
+      this.#interrupted.clear();
+      this.wake();
+    }, 2000).unref();
   }
 
   /** A build that this engine was asked for. */
@@ -68,7 +76,12 @@ export class Worker {
   /** Takes as many builds as may run now. */
   wake(): void {
     if (this.#closed || this.#options.work === 'none') return;
-    for (let build = this.#take(); build !== undefined; build = this.#take()) this.#begin(build);
+    try {
+      for (let build = this.#take(); build !== undefined; build = this.#take()) this.#begin(build);
+      this.#trouble = '';
+    } catch (error) {
+      this.#complain('no build can be taken', error);
+    }
   }
 
   /** Ends the processes of builds whose cancelling was asked for in another process. */
@@ -107,7 +120,10 @@ export class Worker {
     const { store, owner, limits, work, now, changed } = this.#options;
     const taken = store.atomically(() => {
       const open = store.open();
-      const isFree = (build: StoredBuild) => build.owner === null || !isAlive(build.owner);
+      const isFree = ({ owner: by, asked: { tag } }: StoredBuild) =>
+        by === owner.id
+          ? !this.#running.has(tag) && !this.#interrupted.has(tag)
+          : by === null || !isAlive(by);
       const busy = open.filter((build) => build.state === 'running' && !isFree(build));
       if (busy.length >= limits.builds) return undefined;
       const mine = (build: StoredBuild) => work === 'all' || this.#own.has(build.asked.tag);
@@ -150,7 +166,13 @@ export class Worker {
         const temporary = temporaryFolder(state, owner.id);
         const statusWith = (verdict: BuildChange) => readStatus(store, build, [verdict], now);
         const more = { temporary, slots: this.#slots, signal, order, statusWith };
-        await runAttempt(build, log, { ...this.#options, ...more });
+        const end = await runAttempt(build, log, { ...this.#options, ...more });
+        if (end === 'outdated' && !signal.aborted) {
+          report(`${tag} begins anew: its plan is gone or of another version of Tributary`);
+          startAttempt(store, build, build.asked, now);
+          changed(tag);
+          return;
+        }
       }
       settleCancelled(store, build, now);
       changed(tag);
@@ -158,10 +180,32 @@ export class Worker {
       if (isFinished(status.state)) this.#tell(status, build, 'finished');
       else store.setOwner(tag, null);
     } catch (error) {
-      // The store does not answer, or a bug: the build stays open, and a later start goes on with it.
-      report(`build ${tag} was interrupted`, error);
+      // The store does not answer (a full disk), or a bug: the build stays open, and is taken again in a moment.
+      this.#interrupted.add(tag);
+      this.#complain(`build ${tag} was interrupted`, error);
     }
   }
+
+  /** The same trouble is told once, not every two seconds. */
+  #complain(text: string, error: unknown): void {
+    const trouble = `${text}: ${error instanceof Error ? error.message : String(error)}`;
+    if (trouble !== this.#trouble) this.#options.report(text, error);
+    this.#trouble = trouble;
+  }
+}
+
+/** Puts a further attempt of a build into the queue, as asked now. */
+export function startAttempt(
+  store: BuildStore,
+  existing: StoredBuild,
+  asked: NewBuild,
+  now: () => Date,
+): void {
+  store.atomically(() => {
+    const attempt = existing.attempt + 1;
+    store.enqueue(asked, attempt);
+    append(store, { asked, attempt }, now, [{ kind: 'queued' }]);
+  });
 }
 
 /** Writes the end of a build whose cancelling was asked for, once none of its processes is left. */

@@ -9,6 +9,8 @@ export interface PrepareContext {
   readonly mirrors: Mirrors;
   readonly registry: Registry;
   readonly builder: Builder;
+  /** What the plan says of itself: `Plan.madeBy`. */
+  readonly madeBy: string;
   readonly configuration: Pick<LoadedConfiguration, 'state' | 'url' | 'listen'>;
   /** A folder of its own, removed afterwards. */
   readonly workdir: string;

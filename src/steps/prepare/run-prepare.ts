@@ -109,7 +109,7 @@ async function decide(
   prepared: PreparedProduct,
   components: readonly PreparedComponent[],
   pinned: Pinned,
-  { tag, builder, configuration }: PrepareContext,
+  { tag, builder, madeBy, configuration }: PrepareContext,
 ): Promise<Plan> {
   const service = configuration.url?.replace(/\/+$/, '') ?? `http://${configuration.listen}`;
   const { upstreamSources: text, pinned: entries } = prepared;
@@ -125,6 +125,7 @@ async function decide(
     bases: pinned.bases,
     upstreamSources: demand(updateSources(text, product, components, entries, tag, service)),
     tools: builder.tools,
+    madeBy,
   });
 }
 

@@ -74,6 +74,7 @@ async function assembleAgain(read: ReadSources, plan: Plan, tools: string): Prom
     upstreamSources: plan.upstreamSources,
     ...(await readFacts(product, productFiles, components)),
     tools,
+    madeBy: plan.madeBy,
   });
 }
 
