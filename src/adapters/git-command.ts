@@ -2,7 +2,14 @@ import { tmpdir } from 'node:os';
 import { FailureError } from '../builds/failure.ts';
 import { type CommandResult, run } from './command.ts';
 import { GitError, passingGitTrouble } from './git-failure.ts';
-import { type GitSetting, type GitSettings, gitEnvironment, gitVariables } from './git-settings.ts';
+import { createRedirects, traceEnvironment } from './git-redirects.ts';
+import {
+  type GitSetting,
+  type GitSettings,
+  gitEnvironment,
+  gitVariables,
+  reachedUrl,
+} from './git-settings.ts';
 import { briefPatience, createPersist, type Persist } from './persist.ts';
 
 interface GitOptions {
@@ -35,10 +42,10 @@ export interface GitConditions {
 /** Makes the one function that starts git: what asks a server is asked again where its trouble may pass. */
 export function createGit(settings: GitSettings, conditions: GitConditions = {}): Git {
   const { signal, idle = 30_000, persist = createPersist(briefPatience, conditions) } = conditions;
-  const runGit = async (
-    args: readonly string[],
-    { repository, config = [], env, expected = [0], server, ...rest }: GitOptions,
-  ): Promise<CommandResult> => {
+  const runGit: Git = async (
+    args,
+    { repository, config = [], env, expected = [0], server, ...rest } = {},
+  ) => {
     const result = await run('git', args, {
       timeout: 300_000,
       ...(server !== undefined && { idle }),
@@ -60,20 +67,22 @@ export function createGit(settings: GitSettings, conditions: GitConditions = {})
       throw new GitError(args, result.exitCode, result.stderr, authorized);
     return result;
   };
-  return (args, options = {}) =>
-    options.server === undefined
-      ? runGit(args, options)
-      : persist(`git server ${hostOf(options.server)}`, passingGitTrouble, () =>
-          runGit(args, options),
-        );
+  const follow = createRedirects(settings, (server, config) =>
+    runGit(['ls-remote', '--end-of-options', server], {
+      ...{ server, config, env: traceEnvironment, timeout: 60_000 },
+    }),
+  );
+  return (args, options = {}) => {
+    const { server, config = [] } = options;
+    if (server === undefined) return runGit(args, options);
+    return persist(`git server ${hostOf(server)}`, passingGitTrouble, () =>
+      follow(server, (more) => runGit(args, { ...options, config: [...config, ...more] })),
+    );
+  };
 }
 
-function hasCredential({ credentials, urls }: GitSettings, url: string): boolean {
-  const [prefix] = Object.keys(urls)
-    .filter((candidate) => url.startsWith(candidate))
-    .sort((a, b) => b.length - a.length);
-  const reached = prefix === undefined ? url : `${urls[prefix]}${url.slice(prefix.length)}`;
-  return hostOf(reached) in credentials;
+function hasCredential(settings: GitSettings, url: string): boolean {
+  return Object.hasOwn(settings.credentials, hostOf(reachedUrl(settings, url)));
 }
 
 function hostOf(url: string): string {

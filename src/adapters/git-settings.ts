@@ -56,6 +56,8 @@ const fixed: readonly GitSetting[] = [
   ['fetch.recurseSubmodules', 'false'],
   ['fetch.writeCommitGraph', 'false'],
   ['transfer.fsckObjects', 'false'],
+  // Git would take our credential along to any host: see followRedirects.
+  ['http.followRedirects', 'false'],
   // A server that sends less for half a minute is gone; while it packs, it sends five bytes every five seconds.
   ['http.lowSpeedLimit', '1'],
   ['http.lowSpeedTime', '30'],
@@ -73,6 +75,14 @@ const fixed: readonly GitSetting[] = [
   ['commit.gpgSign', 'false'],
   ['i18n.commitEncoding', 'UTF-8'],
 ];
+
+/** What git asks in place of `url`, once prefixes are rewritten: of several, the longest counts. */
+export function reachedUrl({ urls }: GitSettings, url: string): string {
+  const [prefix] = Object.keys(urls)
+    .filter((candidate) => url.startsWith(candidate))
+    .sort((a, b) => b.length - a.length);
+  return prefix === undefined ? url : `${urls[prefix]}${url.slice(prefix.length)}`;
+}
 
 function fromSettings(settings: GitSettings): GitSetting[] {
   const rewrites = Object.entries(settings.urls).map(
