@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type HostileGit, type Lie, startHostileGit } from '../../test/support/hostile-git.ts';
 import { type Failure, FailureError } from '../builds/failure.ts';
@@ -5,6 +6,7 @@ import type { CommitSha } from '../plan/names.ts';
 import { createGit } from './git-command.ts';
 import { createMirrors } from './git-mirrors.ts';
 import { createGitServers } from './git-servers.ts';
+import { openShelf } from './shelf.ts';
 
 let server: HostileGit;
 let other: HostileGit;
@@ -29,7 +31,11 @@ function connect(urls: Record<string, string> = {}) {
   const git = createGit({ urls, credentials });
   return {
     servers: createGitServers(git),
-    mirrors: createMirrors(git, `${server.folder}/${Math.random()}`, `${server.folder}/wholes`),
+    mirrors: createMirrors(
+      git,
+      openShelf(`${server.folder}/${randomUUID()}`),
+      `${server.folder}/wholes`,
+    ),
   };
 }
 
