@@ -1,6 +1,7 @@
 import type { Lock } from '../plan/lock.ts';
 import type { Digest, Tag } from '../plan/names.ts';
 import type { Inclusion, PatchReport, Unpullable } from '../plan/plan.ts';
+import type { ProductText } from '../product/place.ts';
 import type { Product } from '../product/product.ts';
 import type { PlannedStep } from './event.ts';
 import type { Failure } from './failure.ts';
@@ -36,6 +37,8 @@ export interface NewBuild {
   readonly pipelinerun: string;
   /** product.yaml as parsed when it was asked: what `lock.product.file` is the digest of. */
   readonly product: Product;
+  /** The same as it was written; absent in builds of before it was kept. */
+  readonly productText?: ProductText | undefined;
   readonly lockDigest: Digest;
   readonly lock: Lock;
   /** How each ref was read, for people: component → text. */

@@ -13,6 +13,7 @@ const digest = `sha256:${'a'.repeat(64)}`;
 const nowhere = { env: [], containers: [], related: [] };
 const inputs: BundleInputs = {
   product: template,
+  folder: 'bundle',
   generated: null,
   edits: {
     package: 'small',
@@ -27,6 +28,7 @@ const inputs: BundleInputs = {
     },
     external: ['registry.example.com/base/*'],
   },
+  release: 'nightly',
   baseVersion: '1.7.0',
   channels: ['latest', 'pipelines-1.7'],
 };

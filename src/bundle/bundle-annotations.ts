@@ -3,6 +3,7 @@ import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
 import type { FileTree } from '../plan/file-tree.ts';
 import { parseOnly } from '../plan/yaml-documents.ts';
+import { failureAt, type Place } from '../product/place.ts';
 
 const prefix = 'operators.operatorframework.io.bundle.';
 const path = 'metadata/annotations.yaml';
@@ -13,33 +14,44 @@ export interface BundleAnnotations {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** The annotations of the first tree that has some, for this package and these channels (the first is the default). */
+/**
+ * The annotations of the first tree that has some, for this package and these channels (the first is the
+ * default). `file` is what people are told.
+ */
 export function bundleAnnotations(
   trees: readonly FileTree[],
   packageName: string,
   channels: readonly string[],
+  file: string,
 ): Outcome<BundleAnnotations> {
   const text = trees
     .find((tree) => tree.has(path))
     ?.get(path)
     ?.content.toString();
-  if (text === undefined) return failed(unusable('is missing'));
+  if (text === undefined) return failed(unusable({ file }, 'it is missing'));
   const parsed = parseOnly(text);
-  if (!parsed.ok)
-    return failed(
-      unusable(`cannot be read: line ${parsed.failures[0].line}: ${parsed.failures[0].text}`),
-    );
-  const { document } = parsed.value;
+  if (!parsed.ok) {
+    const [{ line, text: why }] = parsed.failures;
+    return failed(unusable({ file, line }, `it cannot be read: ${why}`));
+  }
+  const { document, lines } = parsed.value;
   const annotations = isMap(document.contents) ? document.get('annotations') : undefined;
-  if (!isMap(annotations)) return failed(unusable('has no mapping `annotations`'));
+  if (!isMap(annotations))
+    return failed(unusable({ file, line: 1 }, 'it has no mapping `annotations`'));
   const named = annotations.get(`${prefix}package.v1`);
   if (named !== undefined && named !== packageName) {
-    return failed({
-      reason: 'bad-bundle',
-      detail: `${path} is of package ${String(named)}, product.yaml of package ${packageName}.`,
-      hint: 'Correct `bundle.package` in product.yaml.',
-      about: { file: path },
-    });
+    const node = annotations.get(`${prefix}package.v1`, true);
+    const { line } = lines.linePos(isScalar(node) ? (node.range?.[0] ?? 0) : 0);
+    return failed(
+      failureAt(
+        { file, line },
+        {
+          reason: 'bad-bundle',
+          detail: `it is of package ${String(named)}, product.yaml of package ${packageName}.`,
+          hint: 'Correct `bundle.package` in product.yaml.',
+        },
+      ),
+    );
   }
   const required = {
     'mediatype.v1': 'registry+v1',
@@ -61,11 +73,10 @@ function labelsOf(annotations: YAMLMap): Record<string, string> {
   return labels;
 }
 
-function unusable(why: string): Failure {
-  return {
+function unusable(place: Place, why: string): Failure {
+  return failureAt(place, {
     reason: 'bad-bundle',
-    detail: `The bundle's ${path} ${why}.`,
+    detail: `${why}.`,
     hint: `Check \`bundle.from\` in product.yaml: the folder holds manifests/ and ${path}.`,
-    about: { file: path },
-  };
+  });
 }

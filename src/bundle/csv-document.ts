@@ -2,6 +2,7 @@ import { Document, isMap, isScalar, isSeq, Scalar, visit, YAMLMap, YAMLSeq } fro
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
 import { dataOf, longestManifest, parseOnly } from '../plan/yaml-documents.ts';
+import { failureAt, type Place } from '../product/place.ts';
 
 /** A container (or init container) of a deployment of the CSV. */
 export interface CsvContainer {
@@ -14,11 +15,17 @@ export interface CsvContainer {
 export class CsvDocument {
   readonly #document: Document;
   readonly #indentSeq: boolean;
+  readonly #placeOf: (offset: number | undefined) => Place;
 
   /** `indentSeq`: whether the items of a list stand deeper than its key. */
-  constructor(document: Document, indentSeq: boolean) {
+  constructor(
+    document: Document,
+    indentSeq: boolean,
+    placeOf: (offset: number | undefined) => Place,
+  ) {
     this.#document = document;
     this.#indentSeq = indentSeq;
+    this.#placeOf = placeOf;
   }
 
   get name(): string {
@@ -28,6 +35,11 @@ export class CsvDocument {
   /** The string (or number) at a path, as text. */
   text(path: readonly string[]): string | undefined {
     return scalarText(this.#document.getIn(path, true));
+  }
+
+  /** Where a mapping begins. */
+  placeOf(node: YAMLMap): Place {
+    return this.#placeOf(node.range?.[0]);
   }
 
   set(path: readonly string[], value: string): void {
@@ -83,26 +95,30 @@ const relatedPath = ['spec', 'relatedImages'];
 export function parseCsv(text: string, file: string): Outcome<CsvDocument> {
   const parsed = parseOnly(text, { longest: longestManifest });
   if (!parsed.ok) return failed(unreadable(file, parsed.failures[0]));
-  const { document } = parsed.value;
+  const { document, lines } = parsed.value;
   if (!isMap(document.contents))
     return failed(unreadable(file, { line: 1, text: 'it is no mapping' }));
   // An edit through an alias would change every place that shares the anchor: each gets its own copy.
   const plain = hasAliases(document) ? copyOf(document) : ok(document);
   if (!plain.ok) return failed(unreadable(file, plain.failures[0]));
   const isFlush = /^( *)[A-Za-z]+:\n\1- /m.test(text);
-  return ok(new CsvDocument(plain.value, !isFlush));
+  const placeOf = (offset: number | undefined): Place =>
+    offset === undefined ? { file } : { file, line: lines.linePos(offset).line || 1 };
+  return ok(new CsvDocument(plain.value, !isFlush, placeOf));
 }
 
 function unreadable(
   file: string,
   { line, text }: { readonly line: number; readonly text: string },
 ): Failure {
-  return {
-    reason: 'bad-bundle',
-    detail: `${file}:${line} cannot be read: ${text}.`,
-    hint: 'Mend the ClusterServiceVersion in the repository that it comes from.',
-    about: { file },
-  };
+  return failureAt(
+    { file, line },
+    {
+      reason: 'bad-bundle',
+      detail: `it cannot be read: ${text}.`,
+      hint: 'Mend the ClusterServiceVersion in the repository that it comes from.',
+    },
+  );
 }
 
 function hasAliases(document: Document): boolean {

@@ -2,6 +2,7 @@ import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
 import { matchesGlob } from '../plan/glob.ts';
 import type { Tag } from '../plan/names.ts';
+import { failureAt, type Locate, locateIn } from '../product/place.ts';
 import {
   addEnvironment,
   type CsvContainer,
@@ -40,14 +41,19 @@ const tagAnnotation = 'tributary.dev/tag';
 const createdAt = '2000-01-01T00:00:00Z';
 
 /** A CSV as the bundle of a build carries it, or everything that is wrong with it. */
-export function editCsv(text: string, file: string, edits: CsvEdits): Outcome<string> {
+export function editCsv(
+  text: string,
+  file: string,
+  edits: CsvEdits,
+  locate: Locate = locateIn(undefined),
+): Outcome<string> {
   const parsed = parseCsv(text, file);
   if (!parsed.ok) return parsed;
   const csv = parsed.value;
   const name = `${edits.package}.v${edits.operatorVersion}`;
   const problems = [
-    ...nameProblems(name),
-    ...(edits.images === null ? [] : placeImages(csv, edits.images, edits.external)),
+    ...nameProblems(name, locate),
+    ...(edits.images === null ? [] : placeImages(csv, edits.images, edits.external, locate)),
   ];
   const [first, ...rest] = problems;
   if (first !== undefined) return failed(first, ...rest);
@@ -65,17 +71,17 @@ export function editCsv(text: string, file: string, edits: CsvEdits): Outcome<st
 }
 
 /** OLM writes the name into a label, which takes 63 characters. */
-function nameProblems(name: string): Failure[] {
+function nameProblems(name: string, locate: Locate): Failure[] {
   if (name.length <= 63 && /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/.test(name)) return [];
   const why =
     name.length > 63 ? `has ${name.length} characters, and OLM takes 63` : 'is no DNS name';
   return [
-    {
+    failureAt(locate(['bundle', 'package']), {
       reason: 'bad-bundle',
-      detail: `The name of the CSV, ${name}, ${why}.`,
+      detail: `the name of the CSV, ${name}, ${why}.`,
       hint: 'Shorten `bundle.package` or the version of the release in product.yaml.',
       about: { name },
-    },
+    }),
   ];
 }
 

@@ -1,4 +1,5 @@
 import type { YAMLMap } from 'yaml';
+import type { Place } from '../product/place.ts';
 import type { ProductImage } from '../product/product.ts';
 import {
   type CsvContainer,
@@ -16,6 +17,8 @@ export interface ImagePlace {
   readonly name: string;
   /** For people: `env IMAGE_X of container lifecycle in deployment operator`. */
   readonly where: string;
+  /** Line of the CSV. */
+  readonly place: Place;
   readonly container: CsvContainer | null;
   /** Empty where a variable has no value of its own. */
   readonly reference: string;
@@ -35,12 +38,13 @@ export function imagePlaces(csv: CsvDocument, mapped: ReadonlySet<string>): Imag
       kind: 'container',
       name: container.name,
       where: home,
+      place: csv.placeOf(container.node),
       container,
       reference: textOf(container.node, 'image') ?? '',
       write: (reference) => setText(container.node, 'image', reference),
     });
     for (const node of environment(container)) {
-      const place = envPlace(node, container, home, mapped);
+      const place = envPlace(node, csv.placeOf(node), container, home, mapped);
       if (place !== undefined) places.push(place);
     }
     for (const argument of [
@@ -52,6 +56,7 @@ export function imagePlaces(csv: CsvDocument, mapped: ReadonlySet<string>): Imag
       places.push({
         ...{ kind: 'argument', name: argument, container, reference },
         where: `an argument of ${home}`,
+        place: csv.placeOf(container.node),
       });
     }
   }
@@ -61,6 +66,7 @@ export function imagePlaces(csv: CsvDocument, mapped: ReadonlySet<string>): Imag
       kind: 'related',
       name,
       where: `relatedImages ${name}`,
+      place: csv.placeOf(node),
       container: null,
       reference: textOf(node, 'image') ?? '',
       write: (reference) => setText(node, 'image', reference),
@@ -71,6 +77,7 @@ export function imagePlaces(csv: CsvDocument, mapped: ReadonlySet<string>): Imag
 
 function envPlace(
   node: YAMLMap,
+  place: Place,
   container: CsvContainer,
   home: string,
   mapped: ReadonlySet<string>,
@@ -83,6 +90,7 @@ function envPlace(
     kind: 'env',
     name,
     where: `env ${name} of ${home}`,
+    place,
     container,
     reference,
     write: (value) => {

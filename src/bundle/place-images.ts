@@ -1,6 +1,7 @@
 import type { Failure } from '../builds/failure.ts';
 import { matchesGlob } from '../plan/glob.ts';
 import type { ImageName } from '../plan/names.ts';
+import { describePlace, failureAt, type Locate } from '../product/place.ts';
 import type { ProductImage } from '../product/product.ts';
 import { didYouMean, nearest } from '../request/nearest.ts';
 import { type CsvDocument, setText, textOf } from './csv-document.ts';
@@ -23,15 +24,16 @@ export function placeImages(
   csv: CsvDocument,
   images: PlacedImages,
   external: readonly string[],
+  locate: Locate,
 ): Failure[] {
   const names = Object.keys(images) as ImageName[];
   const mapped = new Set(names.flatMap((name) => images[name]?.csv.env ?? []));
   const places = imagePlaces(csv, mapped);
-  const problems = names.flatMap((name) => missingPlaces(name, images, places, csv));
+  const problems = names.flatMap((name) => missingPlaces(name, images, places, csv, locate));
   for (const place of places) {
     const owners = names.filter((name) => isMapped(place, images[name] as PlacedImage));
     const [owner, other] = owners;
-    if (other !== undefined) problems.push(claimedTwice(place, owners));
+    if (other !== undefined) problems.push(claimedTwice(place, owners, locate));
     else if (owner !== undefined) place.write?.((images[owner] as PlacedImage).reference);
     else if (!isExternal(place, external)) {
       const known = images[repositoryName(place.reference) as ImageName];
@@ -54,6 +56,7 @@ function missingPlaces(
   images: PlacedImages,
   places: readonly ImagePlace[],
   document: CsvDocument,
+  locate: Locate,
 ): Failure[] {
   const { csv } = images[image] as PlacedImage;
   const named = (kind: ImagePlace['kind']) => places.filter((place) => place.kind === kind);
@@ -61,7 +64,7 @@ function missingPlaces(
     ({ container }) => csv.deployment === undefined || container?.deployment === csv.deployment,
   );
   if (csv.deployment !== undefined && !document.deployments().includes(csv.deployment)) {
-    return [missing(image, 'deployment', csv.deployment, document.deployments())];
+    return [missing(image, 'deployment', csv.deployment, document.deployments(), locate)];
   }
   const wanted = [
     ...csv.env.map((name) => ['environment variable', name, named('env')] as const),
@@ -78,38 +81,46 @@ function missingPlaces(
         what,
         name,
         there.map((place) => place.name),
+        locate,
       ),
     );
 }
 
-function missing(image: ImageName, what: string, name: string, there: readonly string[]): Failure {
+function missing(
+  image: ImageName,
+  what: string,
+  name: string,
+  there: readonly string[],
+  locate: Locate,
+): Failure {
   const near = didYouMean(name, there);
-  return {
+  return failureAt(locate(['images', image, 'csv']), {
     reason: 'bad-bundle',
-    detail: `product.yaml says that ${image} is in the CSV as ${what} ${name}, and the CSV has none of that name.`,
+    detail: `${image} is said to be in the CSV as ${what} ${name}, and the CSV has none of that name.`,
     hint: `${near === undefined ? '' : `${near} `}Correct \`images.${image}.csv\` in product.yaml, or add it to the CSV.`,
     about: { image, name, nearest: nearest(name, there) },
-  };
+  });
 }
 
-function claimedTwice(place: ImagePlace, owners: readonly ImageName[]): Failure {
-  return {
+function claimedTwice(place: ImagePlace, owners: readonly ImageName[], locate: Locate): Failure {
+  const last = locate(['images', owners.at(-1) ?? '', 'csv']);
+  return failureAt(last, {
     reason: 'bad-bundle',
-    detail: `In product.yaml, ${owners.join(' and ')} both claim ${place.where}.`,
+    detail: `${owners.join(' and ')} both claim ${place.where} (${describePlace(place.place)}).`,
     hint: 'Name each place of the CSV under one image: give `csv.deployment`, or containers by name instead of `*`.',
     about: { place: place.where, images: owners },
-  };
+  });
 }
 
 function unknownImage(place: ImagePlace, names: readonly ImageName[]): Failure {
   const near = didYouMean(repositoryName(place.reference), names);
   const shown = place.reference === '' ? 'no image' : place.reference;
-  return {
+  return failureAt(place.place, {
     reason: 'bad-bundle',
-    detail: `The CSV names ${shown} (${place.where}), which is neither an image of the product nor external.`,
+    detail: `the CSV names ${shown} (${place.where}), which is neither an image of the product nor external.`,
     hint: `${near === undefined ? '' : `${near} `}Say in product.yaml which image it is (\`images.<name>.csv\`), or that it stays as it is (\`external\`).`,
     about: { reference: place.reference, place: place.where },
-  };
+  });
 }
 
 /** Brings relatedImages in line with what containers and variables name now. */

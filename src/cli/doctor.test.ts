@@ -16,6 +16,7 @@ function examination(changes: Partial<Examination>): Examination {
   return {
     configuration: async () => configuration,
     product: async () => undefined,
+    releases: async () => [],
     machine: async () => [well],
     state: async () => [],
     registries: async () => [],
@@ -64,6 +65,22 @@ test('every problem of a product file is told, and the machine is looked at all 
   expect(out).toContain('2.39.5');
 });
 
+test('what is wrong with a release is told once the product file can be read', async () => {
+  const text = { file: 'p.yaml', text: '' };
+  const found = { file: '/p.yaml', product: { components: {}, images: {} } as never, text };
+  const failed: Check = {
+    name: 'release nightly',
+    ok: false,
+    detail: 'p.yaml:3: x',
+    hint: 'Mend.',
+  };
+  const { code, out } = await run({ product: async () => found, releases: async () => [failed] });
+  expect([code, out]).toEqual([
+    4,
+    expect.stringContaining('wrong  release nightly  p.yaml:3: x\n  Mend.\n1 to mend.\n'),
+  ]);
+});
+
 test('without a configuration, neither state nor registries are looked at', async () => {
   const never = () => Promise.reject(new Error('not to be asked'));
   const { code, out } = await run({
@@ -93,9 +110,8 @@ test('kustomize may be missing where no product needs it, and not where one does
   for (const component of Object.values(product.components)) {
     component.payload = { render: 'kustomize', path: 'config', markers: [], into: 'x', keep: [] };
   }
-  expect(
-    (await run({ machine, product: async () => ({ file: 'product.yaml', product }) })).code,
-  ).toBe(4);
+  const found = { file: 'product.yaml', product, text: { file: 'product.yaml', text } };
+  expect((await run({ machine, product: async () => found })).code).toBe(4);
 });
 
 test('--json is what the schema says', async () => {

@@ -2,7 +2,7 @@ import type { Diagnosis } from '../api/answers.ts';
 import { FailureError, reasons } from '../builds/failure.ts';
 import type { Product } from '../product/product.ts';
 import type { CliContext } from './cli-io.ts';
-import type { Check, Examination } from './examination.ts';
+import type { Check, Examination, FoundProduct } from './examination.ts';
 import { styleOf } from './render/style.ts';
 
 /** `tributary doctor`: what is missing or wrong here, and how to mend it. Exit code 4 where something is. */
@@ -32,6 +32,10 @@ export async function doctor(context: CliContext, examination?: Examination): Pr
   if (configuration !== undefined) {
     checks.push(...((await look('state', () => looks.state(configuration))) ?? []));
     checks.push(...((await look('registries', () => looks.registries(configuration))) ?? []));
+    if (described !== undefined)
+      checks.push(
+        ...((await look('releases', () => looks.releases(configuration, described))) ?? []),
+      );
   }
 
   const diagnosis: Diagnosis = { ok: checks.every(({ ok }) => ok), checks };
@@ -48,13 +52,7 @@ function well(name: string, detail: string): Check {
   return { name, ok: true, detail, hint: null };
 }
 
-function describeProduct({
-  file,
-  product,
-}: {
-  readonly file: string;
-  readonly product: Product;
-}): string {
+function describeProduct({ file, product }: FoundProduct): string {
   const components = Object.keys(product.components).length;
   return `${file}: ${product.product}, ${components} components, ${Object.keys(product.images).length} images`;
 }

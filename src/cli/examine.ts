@@ -14,8 +14,9 @@ import {
 } from '../config/load-config.ts';
 import { findProductFile, readProduct } from '../config/read-product.ts';
 import type { CliIo, GlobalOptions } from './cli-io.ts';
-import type { Check, Examination } from './examination.ts';
+import type { Check, Examination, FoundProduct } from './examination.ts';
 import { databaseFile, openStore } from './open-store.ts';
+import { requestParts } from './request-parts.ts';
 import { findRunningService } from './running-service.ts';
 
 /** Looks at this machine for real. */
@@ -24,8 +25,12 @@ export function examine(globals: GlobalOptions, io: CliIo): Examination {
     configuration: () => loadConfiguration(globals.config, io.environment),
     product: async (configuration) => {
       const file = findProductFile(globals.product, configuration);
-      return file === undefined ? undefined : { file, product: await readProduct(file) };
+      return file === undefined ? undefined : { file, ...(await readProduct(file)) };
     },
+    releases: (configuration, product) =>
+      globals.product === undefined
+        ? Promise.resolve([])
+        : checkReleases(configuration, product, io.environment),
     machine: async (configuration) => {
       const { tools } = configuration ?? Configuration.pick({ tools: true }).parse({});
       const state = configuration?.state ?? defaultStateFolder(io.environment);
@@ -72,6 +77,33 @@ async function checkState({ state }: LoadedConfiguration): Promise<Check[]> {
   const running = await findRunningService(join(state, 'service.json'));
   const detail = running === undefined ? state : `${state}, served at ${running}`;
   return [{ name: 'state', ok: true, detail, hint: null }];
+}
+
+/** Fetches the productization repository and all that it pins, as `plan` does for a build without a change. */
+async function checkReleases(
+  configuration: LoadedConfiguration,
+  found: FoundProduct,
+  environment: CliIo['environment'],
+): Promise<Check[]> {
+  const scratch = await mkdtemp(join(tmpdir(), 'tributary-doctor-'));
+  const parts = requestParts({
+    ...{ configuration, environment, scratch },
+    product: () => Promise.resolve(found),
+    signal: new AbortController().signal,
+  });
+  const checks: Check[] = [];
+  try {
+    for (const [release, { branch }] of Object.entries(found.product.releases)) {
+      const name = `release ${release}`;
+      const failures = await parts.examine(release);
+      if (failures.length === 0)
+        checks.push({ name, ok: true, detail: `can be planned as ${branch} is`, hint: null });
+      checks.push(...failures.map(({ detail, hint }) => ({ name, ok: false, detail, hint })));
+    }
+    return checks;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
 }
 
 /** The registry of a remote answers, and takes our credential where one is configured. */

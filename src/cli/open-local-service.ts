@@ -4,11 +4,10 @@ import { createBuildService } from '../api/build-service.ts';
 import type { Service } from '../api/service.ts';
 import { FailureError } from '../builds/failure.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
-import { findProductFile, readProduct } from '../config/read-product.ts';
+import { findProductFile, type ReadProduct, readProduct } from '../config/read-product.ts';
 import type { Engine } from '../engine/engine.ts';
 import { registerOwner } from '../engine/local/owner.ts';
 import { temporaryFolder } from '../engine/local/state-folder.ts';
-import type { Product } from '../product/product.ts';
 import { once } from './once.ts';
 import { openLocalEngine } from './open-local-engine.ts';
 import { requestParts } from './request-parts.ts';
@@ -43,7 +42,7 @@ export async function openLocalService(
   const scratch = await makeScratchFolder(configuration.state);
   const service = createBuildService({
     engine,
-    product,
+    product: async () => (await product()).product,
     configuration,
     url: () => url,
     ...requestParts({
@@ -69,7 +68,7 @@ export async function findProduct({
   product,
   configuration,
   environment,
-}: Pick<LocalServiceOptions, 'product' | 'environment' | 'configuration'>): Promise<Product> {
+}: Pick<LocalServiceOptions, 'product' | 'environment' | 'configuration'>): Promise<ReadProduct> {
   const file = findProductFile(product ?? environment['TRIBUTARY_PRODUCT'], configuration);
   if (file !== undefined) return readProduct(file);
   throw new FailureError({

@@ -160,6 +160,9 @@ export function createProgram(
   program
     .command('doctor')
     .summary('check this machine, the configuration and the product file')
+    .description(
+      'Checks this machine, the configuration and the product file. Where --product (or TRIBUTARY_PRODUCT) names one, also the productization repository and everything that it pins, for every release: what is wrong there is told with file and line.',
+    )
     .action(verb(async (cli) => (await import('./doctor.ts')).doctor(cli)));
   program
     .command('recover')

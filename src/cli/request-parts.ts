@@ -7,12 +7,14 @@ import { createPersist, probePatience } from '../adapters/persist.ts';
 import { createRegistry } from '../adapters/registry.ts';
 import { toolSet } from '../adapters/tool-set.ts';
 import type { ResolvedRequest, ServiceParts } from '../api/build-service.ts';
-import { attempt, type Outcome } from '../builds/failure.ts';
+import { attempt, type Failure, type Outcome } from '../builds/failure.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
+import type { ReadProduct } from '../config/read-product.ts';
 import { tagFor } from '../plan/tag.ts';
-import type { Product } from '../product/product.ts';
+import { locateIn } from '../product/place.ts';
 import type { CheckedRequest } from '../request/check-request.ts';
 import { readRequest } from '../request/read-request.ts';
+import { ProductVerdicts } from '../resolve/product-verdicts.ts';
 import { remembered } from '../resolve/remembered-mirrors.ts';
 import { resolveRequest } from '../resolve/resolve-request.ts';
 import { shareInFlight } from '../resolve/share-in-flight.ts';
@@ -27,7 +29,7 @@ const holdMirrors = 10 * 60_000;
 
 interface RequestPartsOptions {
   readonly configuration: LoadedConfiguration;
-  product(): Promise<Product>;
+  product(): Promise<ReadProduct>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** For small files. */
   readonly scratch: string;
@@ -39,6 +41,11 @@ interface RequestPartsOptions {
 /** Milliseconds that a server may be silent while somebody waits for an answer. */
 const idle = 10_000;
 
+interface RequestParts extends Pick<ServiceParts, 'resolve' | 'plan' | 'checks'> {
+  /** What is wrong with a release of the product as it is: for what a build would fail that changes nothing. */
+  examine(release: string): Promise<readonly Failure[]>;
+}
+
 /** The parts that read a request: git, the registry, the builder's version. */
 export function requestParts({
   configuration,
@@ -47,7 +54,7 @@ export function requestParts({
   scratch,
   signal,
   answerSeconds,
-}: RequestPartsOptions): Pick<ServiceParts, 'resolve' | 'plan' | 'checks'> {
+}: RequestPartsOptions): RequestParts {
   const tools = once(async () => {
     const git = await openGit(configuration, environment, { signal, idle, holdMirrors });
     const answering = {
@@ -60,14 +67,20 @@ export function requestParts({
   // Planning fetches and merges: two at once leave the machine to the builds.
   const planning = pLimit(2);
 
+  const verdicts = new ProductVerdicts();
+
   const resolveOnce = shareInFlight(async (request: CheckedRequest) => {
+    const { product: known, text } = await product();
     const { answering } = await tools();
-    const context = { ...answering, configuration, platform: platformOf(process.arch) };
-    return resolveRequest(request, await product(), context);
+    const context = {
+      ...answering,
+      ...{ configuration, platform: platformOf(process.arch), verdicts, locate: locateIn(text) },
+    };
+    return resolveRequest(request, known, context);
   });
 
   const resolve = async (body: unknown): Promise<Outcome<ResolvedRequest>> => {
-    const known = await product();
+    const { product: known, text } = await product();
     const { request, failures } = readRequest(body, known, configuration);
     // Whatever is wrong, its refs are looked up too: all problems are told at once.
     const resolved = request && (await inTime(resolveOnce(request), request, answerSeconds));
@@ -75,7 +88,10 @@ export function requestParts({
     if (first !== undefined) return { ok: false, failures: [first, ...rest] };
     if (!request || !resolved?.ok) throw new Error('nothing is wrong, and nothing is resolved');
     const { notify, rebuild } = request;
-    return { ok: true, value: { ...resolved.value, product: known, notify, rebuild } };
+    return {
+      ok: true,
+      value: { ...resolved.value, product: known, productText: text, notify, rebuild },
+    };
   };
 
   const plan: ServiceParts['plan'] = (request, stop) =>
@@ -88,6 +104,7 @@ export function requestParts({
           const builder = await createBuilder(configuration, { state: configuration.state });
           const made = await prepare(request.lock, request.product, {
             ...{ tag, configuration, workdir, publish: false, registry: reach },
+            locate: locateIn(request.productText),
             mirrors: (await tools()).git.mirrors,
             builder,
             madeBy: toolSet(builder.tools),
@@ -106,6 +123,19 @@ export function requestParts({
         }
       }),
     );
+
+  const examine = async (release: string): Promise<readonly Failure[]> => {
+    const [remote = ''] = Object.entries(configuration.remotes).flatMap(([name, one]) =>
+      one.default ? [name] : [],
+    );
+    const nothing = { components: {}, patches: {}, notify: [], rebuild: false };
+    const resolved = await resolveOnce({ name: 'doctor', release, remote, ...nothing });
+    if (!resolved.ok) return resolved.failures;
+    const { product: known, text } = await product();
+    const request = { ...resolved.value, product: known, productText: text, ...nothing };
+    const planned = await plan(request, signal);
+    return planned.ok ? [] : planned.failures;
+  };
 
   // A probe shall hear at once what does not answer: the one after it will try again.
   const probe = once(() =>
@@ -129,7 +159,7 @@ export function requestParts({
     ),
   );
 
-  return { resolve, plan, checks };
+  return { resolve, plan, checks, examine };
 }
 
 function platformOf(arch: string): string {

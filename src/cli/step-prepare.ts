@@ -4,6 +4,7 @@ import { toolSet } from '../adapters/tool-set.ts';
 import { FailureError, mayPass } from '../builds/failure.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
 import type { Plan } from '../plan/plan.ts';
+import { locateIn } from '../product/place.ts';
 import { prepare } from '../steps/prepare/run-prepare.ts';
 import type { StepTurn } from '../steps/run-steps.ts';
 import type { StepContext } from '../steps/step.ts';
@@ -15,12 +16,13 @@ export type PrepareTurn = Omit<StepContext, 'plan' | 'configuration'> &
 
 /** Runs `prepare` on the lock and product files that the engine wrote. */
 export async function prepareHere(files: AskedFiles, turn: PrepareTurn): Promise<Plan> {
-  const { lock, product, tag } = await readAsked(files);
+  const { lock, product, text, tag } = await readAsked(files);
   const madeBy = toolSet(turn.builder.tools);
+  const more = { tag, madeBy, publish: true, locate: locateIn(text) };
   for (let chances = 3; ; chances--) {
     const { mirrors } = await openGit(turn.configuration, process.env, turn);
     try {
-      return await prepare(lock, product, { ...turn, tag, mirrors, madeBy, publish: true });
+      return await prepare(lock, product, { ...turn, ...more, mirrors });
     } catch (error) {
       const mayBeLost = chances > 1 && !turn.signal.aborted && !isVerdict(error);
       if (!mayBeLost || !(await mirrors.lost(1000))) throw error;

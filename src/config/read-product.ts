@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { demand, FailureError } from '../builds/failure.ts';
 import { parseProduct } from '../product/load-product.ts';
+import type { ProductText } from '../product/place.ts';
 import type { Product } from '../product/product.ts';
 
 /** The product file: the one that is named, else `product.yaml` beside the configuration, if it is there. */
@@ -16,8 +17,14 @@ export function findProductFile(
   return existsSync(beside) ? beside : undefined;
 }
 
+/** A product, and how it was written. */
+export interface ReadProduct {
+  readonly product: Product;
+  readonly text: ProductText;
+}
+
 /** Reads a product file. Throws FailureError `bad-product` with everything that is wrong in it. */
-export async function readProduct(file: string): Promise<Product> {
+export async function readProduct(file: string): Promise<ReadProduct> {
   const text = await readFile(file, 'utf8').catch((error: Error) => {
     throw new FailureError({
       reason: 'bad-product',
@@ -25,5 +32,5 @@ export async function readProduct(file: string): Promise<Product> {
       hint: 'Name it with --product FILE or TRIBUTARY_PRODUCT, or put product.yaml beside the configuration.',
     });
   });
-  return demand(parseProduct(text, file));
+  return { product: demand(parseProduct(text, file)), text: { file: basename(file), text } };
 }

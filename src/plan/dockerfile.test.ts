@@ -37,6 +37,7 @@ test('a given build argument wins over its default', () => {
   expect(baseUses(dockerfile, { RUNTIME: 'other.example.com/run' })).toContainEqual({
     text: '$RUNTIME',
     image: 'other.example.com/run',
+    line: 11,
   });
 });
 

@@ -9,6 +9,8 @@ export interface BaseUse {
   readonly text: string;
   /** With build arguments put in: `registry.access.redhat.com/ubi9/ubi-minimal:latest`. */
   readonly image: string;
+  /** Of its first use; from 1. */
+  readonly line: number;
 }
 
 /**
@@ -20,9 +22,8 @@ export function baseUses(
   args: Readonly<Record<string, string>>,
 ): readonly BaseUse[] {
   const found = new Map<string, BaseUse>();
-  for (const reference of references(dockerfile, args))
-    if (reference.outside)
-      found.set(reference.text, { text: reference.text, image: reference.image });
+  for (const { text, image, line, outside } of references(dockerfile, args))
+    if (outside && !found.has(text)) found.set(text, { text, image, line });
   return [...found.values()];
 }
 
@@ -93,13 +94,13 @@ function references(dockerfile: string, args: Readonly<Record<string, string>>):
       const [text = '', , name] = words(rest).filter((word) => !word.startsWith('--'));
       const image = expand(text, globals);
       const outside = !stages.has(image.toLowerCase());
-      result.push({ text, image, outside, from: true, first, last });
+      result.push({ text, image, line: first + 1, outside, from: true, first, last });
       count++;
       if (name !== undefined) stages.add(name.toLowerCase());
     }
     for (const image of sourceImages(keyword, rest)) {
       const outside = !stages.has(image.toLowerCase()) && !isStageNumber(image, count);
-      result.push({ text: image, image, outside, from: false, first, last });
+      result.push({ text: image, image, line: first + 1, outside, from: false, first, last });
     }
   }
   return result;

@@ -5,9 +5,11 @@ import { refNameProblem } from '../request/ref-name.ts';
 import type { Component, Product, ProductImage } from './product.ts';
 
 /** One thing that is wrong in data: where, and a sentence. */
-interface Contradiction {
+export interface Contradiction {
   readonly path: readonly PropertyKey[];
   readonly text: string;
+  /** What would mend it by being there: the name of a component or release; empty where any will do. */
+  readonly lacks?: string;
 }
 
 /** What the schema of a product cannot say: names that lead nowhere, and things said twice. */
@@ -46,13 +48,15 @@ function checkReleases({ releases }: Product): Contradiction[] {
   const branches = names.flatMap((name) =>
     checkBranch(releases[name]?.branch ?? '', ['releases', name, 'branch']),
   );
-  if (names.length === 0) return [{ path: ['releases'], text: '`releases`: name at least one' }];
+  if (names.length === 0)
+    return [{ path: ['releases'], text: '`releases`: name at least one', lacks: '' }];
   if (defaults.length === 1) return branches;
   const text =
     defaults.length === 0
       ? '`releases`: mark the one that requests mean which name none with `default: true`'
       : `\`releases\`: only one can be the default, not ${defaults.join(' and ')}`;
-  return [...branches, { path: ['releases', ...defaults.slice(1, 2)], text }];
+  const lack = defaults.length === 0 ? { lacks: '' } : {};
+  return [...branches, { path: ['releases', ...defaults.slice(1, 2)], text, ...lack }];
 }
 
 function checkBranch(name: string, path: readonly string[]): Contradiction[] {
@@ -95,16 +99,26 @@ function checkPatches({ patches }: Component, path: readonly string[]): Contradi
 function checkPayload({ payload }: Component, path: readonly string[]): Contradiction[] {
   if (payload === undefined) return [];
   const placeholders = payload.into.match(/\{[^}]*\}/g) ?? [];
-  const odd = placeholders.find(
-    (placeholder) => placeholder !== '{version}' && placeholder !== '{shipped}',
-  );
-  if (odd === undefined) return [];
+  const odd = placeholders.find((placeholder) => placeholder !== '{version}');
+  const at = [...path, 'payload', 'into'];
+  if (odd === '{shipped}')
+    return [{ path: at, text: '`into`: {shipped} is not known in this layout; use {version}' }];
+  if (odd !== undefined)
+    return [{ path: at, text: `\`into\`: ${odd} is unknown; there is {version}` }];
+  if (hasFolder(payload)) return [];
   return [
     {
-      path: [...path, 'payload', 'into'],
-      text: `\`into\`: ${odd} is unknown; there are {version} and {shipped}`,
+      path: at,
+      text: `\`into\`: ${payload.into} is in no folder of its own; name one, as in tekton-pipeline/{version}/00-pipelines.yaml`,
     },
   ];
+}
+
+/** What is rendered anew takes the place of a folder, which must not be all of kodata. */
+function hasFolder({ render, into }: NonNullable<Component['payload']>): boolean {
+  if (render === 'copy' && into === '.') return true;
+  const folders = into.split('/').slice(0, render === 'copy' ? undefined : -1);
+  return folders.length > 0 && folders[0]?.includes('{version}') === false;
 }
 
 /** Names of components and their aliases, all different whatever the case. */
@@ -208,6 +222,7 @@ function checkKodata(product: Product): Contradiction[] {
     {
       path: ['images'],
       text: `${withPayload[0]} has a payload, and no image carries it (\`kodata: /kodata\`)`,
+      lacks: '',
     },
   ];
 }
@@ -233,7 +248,7 @@ function unknown(
   path: readonly PropertyKey[],
 ): Contradiction {
   const near = didYouMean(name, known) ?? `Known: ${known.join(', ')}.`;
-  return { path, text: `there is no ${what} ${name}. ${near}` };
+  return { path, text: `there is no ${what} ${name}. ${near}`, lacks: name };
 }
 
 interface Keyed {

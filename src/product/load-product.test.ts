@@ -141,6 +141,20 @@ describe('what is wrong is told with its place', () => {
     expect(lines).toEqual([5, 10, 13]);
   });
 
+  test('names that lead nowhere are told beside what has the wrong shape', () => {
+    const parsed = parseProduct(
+      small
+        .replace('layout: distgit', 'layout: distgot')
+        .replace('of: [a/one], go', 'of: [a/on], goo')
+        .replace('aliases: [b/two]', 'aliases: [b-two]')
+        .replace('of: [a/two]', 'of: [a/two], network: maybe')
+        .replace('serve: data', 'serve: opm'),
+      'p.yaml',
+    );
+    const lines = parsed.ok ? [] : parsed.failures.map(({ about }) => about?.['line']);
+    expect(lines).toEqual([2, 8, 10, 10, 11, 13]);
+  });
+
   test('aliases that would fill the memory are refused', () => {
     const bomb = [
       'a0: &a0 [x, x]',

@@ -5,8 +5,9 @@ import { describeIssues } from '../config/describe-issues.ts';
 import { parseYaml } from '../config/parse-yaml.ts';
 import { canonicalHash } from '../plan/canonical-hash.ts';
 import type { Digest } from '../plan/names.ts';
-import { contradictions } from './contradictions.ts';
+import { type Contradiction, contradictions } from './contradictions.ts';
 import { Product } from './product.ts';
+import { remainder } from './remainder.ts';
 
 /** Text of a product.yaml → product, or everything that is wrong with it, by `file:line:column`. */
 export function parseProduct(text: string, file: string): Outcome<Product> {
@@ -15,12 +16,26 @@ export function parseProduct(text: string, file: string): Outcome<Product> {
   const parsed = Product.safeParse(yaml.value ?? {});
   const problems = parsed.success
     ? contradictions(parsed.data)
-    : describeIssues(parsed.error.issues as z.core.$ZodIssue[], Product);
+    : [
+        ...describeIssues(parsed.error.issues as z.core.$ZodIssue[], Product),
+        ...contradictionsOfRest(yaml.value),
+      ];
   if (parsed.success && problems.length === 0) return ok(parsed.data);
   const placed = problems.map(({ path, text }) => ({ ...yaml.placeOf(path), text }));
   return wrong(
     file,
     placed.sort((a, b) => a.line - b.line || a.column - b.column),
+  );
+}
+
+/** Contradictions in what is right by itself; that something is missing counts only where it is missing in the file too. */
+function contradictionsOfRest(value: unknown): Contradiction[] {
+  const rest = remainder(value);
+  if (rest === undefined) return [];
+  const { components, releases } = value as Readonly<Record<string, unknown>>;
+  const written = [components, releases].flatMap((record) => Object.keys(record ?? {}));
+  return contradictions(rest).filter(
+    ({ lacks }) => lacks === undefined || (lacks !== '' && !written.includes(lacks)),
   );
 }
 

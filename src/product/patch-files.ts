@@ -1,26 +1,82 @@
-import type { FileTree } from '../plan/file-tree.ts';
-import type { Component } from './product.ts';
+import type { Failure } from '../builds/failure.ts';
+import { type FileTree, folders, subtree } from '../plan/file-tree.ts';
+import type { ComponentName } from '../plan/names.ts';
+import { didYouMean } from '../request/nearest.ts';
+import { failureAt, type Locate } from './place.ts';
+import type { Component, Product } from './product.ts';
+
+type Rule = Pick<NonNullable<Component['patches']>, 'dir' | 'image'>;
 
 /**
  * The downstream patches in a folder of the productization repository, in the order in which they apply: `*.patch`, and
  * `*.sh` where the rule names an image that scripts run in.
  */
-export function patchFiles(
-  product: FileTree,
-  { dir, image }: Pick<NonNullable<Component['patches']>, 'dir' | 'image'>,
-): readonly (readonly [string, Buffer])[] {
-  const prefix = dir === '.' ? '' : `${dir}/`;
-  return [...product]
-    .filter(([path, { mode }]) => path.startsWith(prefix) && mode !== '120000')
-    .map(([path, { content }]) => [path.slice(prefix.length), content] as const)
-    .filter(
-      ([name]) =>
-        !name.includes('/') && (name.endsWith('.patch') || (image !== undefined && isScript(name))),
-    )
+export function patchFiles(product: FileTree, rule: Rule): readonly (readonly [string, Buffer])[] {
+  return [...subtree(product, rule.dir)]
+    .filter(([name, { mode }]) => isPatch(name, rule) && mode !== '120000')
+    .map(([name, { content }]) => [name, content] as const)
     .sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
+}
+
+/**
+ * Patches that would be left out without a word: a folder that is not there (one that has no patch now keeps
+ * its place by any other file), a link, and a file that holds no change.
+ */
+export function patchProblems(tree: FileTree, product: Product, locate: Locate): Failure[] {
+  return (Object.entries(product.components) as [ComponentName, Component][]).flatMap(
+    ([component, { patches }]) => {
+      if (patches === undefined) return [];
+      const files = subtree(tree, patches.dir);
+      if (files.size === 0) return [missingFolder(tree, component, patches.dir, locate)];
+      return [...files]
+        .filter(([name]) => isPatch(name, patches))
+        .flatMap(([name, { mode, content }]) => {
+          const file = patches.dir === '.' ? name : `${patches.dir}/${name}`;
+          if (mode === '120000') return [unusable(file, component, 'it is a link')];
+          const holdsChange =
+            isScript(name) ||
+            /^(diff --git |--- |GIT binary patch)/m.test(content.toString('latin1'));
+          return holdsChange ? [] : [unusable(file, component, 'it holds no change')];
+        });
+    },
+  );
+}
+
+function isPatch(name: string, { image }: Rule): boolean {
+  if (name.includes('/')) return false;
+  return name.endsWith('.patch') || (image !== undefined && isScript(name));
 }
 
 /** Whether a patch is a script. */
 export function isScript(patch: string): boolean {
   return patch.endsWith('.sh');
+}
+
+function missingFolder(
+  tree: FileTree,
+  component: ComponentName,
+  dir: string,
+  locate: Locate,
+): Failure {
+  const all = [...new Set([...tree.keys()].flatMap(folders))];
+  return failureAt(locate(['components', component, 'patches', 'dir']), {
+    reason: 'bad-product',
+    detail: `the patches of ${component} are to be in ${dir}, and the productization repository has no such folder.`,
+    hint:
+      didYouMean(dir, all) ??
+      'Correct `patches.dir`, leave `patches` out, or add the folder (git keeps none without a file: a README will do).',
+    about: { component },
+  });
+}
+
+function unusable(file: string, component: ComponentName, why: string): Failure {
+  return failureAt(
+    { file, line: 1 },
+    {
+      reason: 'bad-product',
+      detail: `the patch of ${component} cannot be applied: ${why}.`,
+      hint: 'Put a file there that `git format-patch` made, or remove it.',
+      about: { component },
+    },
+  );
 }

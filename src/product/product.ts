@@ -80,7 +80,7 @@ const into = z
     'must be a path inside kodata',
   )
   .describe(
-    'File (or, for `copy`, folder) in kodata; `{version}` is the version folder of this build, `{shipped}` the one shipped today.',
+    'File (or, for `copy`, folder) in kodata; `{version}` is the version folder of this build.',
   );
 
 const keep = z

@@ -1,9 +1,10 @@
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { ok } from '../builds/result.ts';
 import { type BaseUse, baseUses, declaredArgs } from '../plan/dockerfile.ts';
-import { type FileTree, readText, subtree } from '../plan/file-tree.ts';
+import { type FileTree, folders, readText, subtree } from '../plan/file-tree.ts';
 import type { ImageName } from '../plan/names.ts';
 import { didYouMean } from '../request/nearest.ts';
+import { describePlace, failureAt, type Locate, locateIn, type Place } from './place.ts';
 import type { Product, ProductImage } from './product.ts';
 
 /** What the productization repository says about one image. */
@@ -31,30 +32,30 @@ const containers = 'distgit/containers';
  * Reads a productization repository in the distgit layout. Product file and repository must agree: every
  * image has its Dockerfile, and every folder of `distgit/containers` is an image, the bundle or the index.
  */
-export function readDistgit(tree: FileTree, product: Product): Outcome<Distgit> {
-  const problems: Problem[] = [...unnamedFolders(tree, product), ...bundleProblems(tree, product)];
+export function readDistgit(
+  tree: FileTree,
+  product: Product,
+  locate: Locate = locateIn(undefined),
+): Outcome<Distgit> {
+  const problems = unnamedFolders(tree, product, locate);
   const images: [ImageName, DistgitImage][] = [];
   for (const [name, image] of Object.entries(product.images) as [ImageName, ProductImage][]) {
-    const read = readImage(tree, name, image, problems);
+    const read = readImage(tree, name, image, locate, problems);
     if (read !== undefined) images.push([name, read]);
   }
-  const [first, ...rest] = problems.map(
-    ({ about, detail, hint }): Failure => ({ reason: 'bad-product', detail, hint, about }),
-  );
+  const [first, ...rest] = problems;
   if (first !== undefined) return { ok: false, failures: [first, ...rest] };
   return ok({ images: Object.fromEntries(images) as Record<ImageName, DistgitImage> });
 }
 
-interface Problem {
-  readonly detail: string;
-  readonly hint: string;
-  readonly about: { readonly file: string; readonly line?: number };
+function bad(place: Place, detail: string, hint: string): Failure {
+  return failureAt(place, { reason: 'bad-product', detail, hint });
 }
 
-function unnamedFolders(tree: FileTree, product: Product): Problem[] {
+function unnamedFolders(tree: FileTree, product: Product, locate: Locate): Failure[] {
   // Its Makefile knows what they are.
   if (Object.keys(product.images).length === 0) return [];
-  const folders = [...tree.keys()]
+  const found = [...tree.keys()]
     .filter((path) => path.startsWith(`${containers}/`) && path.split('/').length > 3)
     .map((path) => path.split('/').slice(0, 3).join('/'));
   const named = [
@@ -65,42 +66,32 @@ function unnamedFolders(tree: FileTree, product: Product): Problem[] {
   ];
   const isNamed = (folder: string) =>
     named.some((path) => path === folder || path.startsWith(`${folder}/`));
-  return [...new Set(folders)]
+  return [...new Set(found)]
     .filter((folder) => !isNamed(folder))
-    .map((folder) => ({
-      detail: `${folder} is no image of product.yaml, nor its bundle or index.`,
-      hint: `Describe it under \`images:\`, with \`context: ${folder}\`, or remove the folder.`,
-      about: { file: folder },
-    }));
-}
-
-function bundleProblems(tree: FileTree, { bundle }: Product): Problem[] {
-  const folder = subtree(tree, bundle.from);
-  const missing = [
-    ...([...folder.keys()].some((path) => path.startsWith('manifests/')) ? [] : ['manifests/']),
-    ...(folder.has('metadata/annotations.yaml') ? [] : ['metadata/annotations.yaml']),
-  ];
-  return missing.map((path) => ({
-    detail: `${bundle.from}/${path} is missing: the bundle is made from it.`,
-    hint: 'Correct `bundle.from` in product.yaml, or add it to the productization repository.',
-    about: { file: `${bundle.from}/${path}` },
-  }));
+    .map((folder) =>
+      bad(
+        { file: folder },
+        'it is no image of product.yaml, nor its bundle or index.',
+        `Describe it under \`images:\` (${describePlace(locate(['images']))}), with \`context: ${folder}\`, or remove the folder.`,
+      ),
+    );
 }
 
 function readImage(
   tree: FileTree,
   name: ImageName,
   image: ProductImage,
-  problems: Problem[],
+  locate: Locate,
+  problems: Failure[],
 ): DistgitImage | undefined {
-  const path = image.context === '.' ? image.dockerfile : `${image.context}/${image.dockerfile}`;
+  const path = `${prefixOf(image.context)}${image.dockerfile}`;
   const dockerfile = readText(tree, path);
   if (dockerfile === undefined) {
-    problems.push(missingDockerfile(tree, name, path));
+    problems.push(missingDockerfile(tree, name, image, path, locate));
     return undefined;
   }
   const bases = baseUses(dockerfile, image.args);
-  problems.push(...dockerfileProblems(dockerfile, path, bases));
+  problems.push(...dockerfileProblems(dockerfile, path, bases, name, locate));
   return {
     path,
     dockerfile,
@@ -110,34 +101,55 @@ function readImage(
   };
 }
 
-function missingDockerfile(tree: FileTree, name: ImageName, path: string): Problem {
-  const dockerfiles = [...tree.keys()].filter((other) => /(^|\/)[^/]*Dockerfile[^/]*$/.test(other));
-  return {
-    detail: `${path} does not exist; image ${name} is to be built from it.`,
-    hint:
-      didYouMean(path, dockerfiles) ??
-      'Correct `context` or `dockerfile` of the image in product.yaml, or add the file.',
-    about: { file: path },
-  };
+function missingDockerfile(
+  tree: FileTree,
+  name: ImageName,
+  { context }: ProductImage,
+  path: string,
+  locate: Locate,
+): Failure {
+  const all = [...new Set([...tree.keys()].flatMap(folders))];
+  if (context !== '.' && !all.includes(context)) {
+    return bad(
+      locate(['images', name, 'context']),
+      `image ${name} is to be built from ${context}, and the productization repository has no such folder.`,
+      didYouMean(context, all) ??
+        `Correct \`context\`, remove the image from product.yaml, or add the folder with its Dockerfile.`,
+    );
+  }
+  const near = didYouMean(
+    path,
+    [...tree.keys()].filter((other) => other.startsWith(prefixOf(context))),
+  );
+  return bad(
+    locate(['images', name, 'dockerfile']),
+    `image ${name} is to be built from ${path}, and the productization repository has no such file.`,
+    near ?? 'Correct `context` or `dockerfile` of the image, or add the file.',
+  );
+}
+
+function prefixOf(folder: string): string {
+  return folder === '.' ? '' : `${folder}/`;
 }
 
 function dockerfileProblems(
   dockerfile: string,
   path: string,
   bases: readonly BaseUse[],
-): Problem[] {
+  name: ImageName,
+  locate: Locate,
+): Failure[] {
   if (!/^\s*FROM\s/im.test(dockerfile)) {
     const hint = 'A Dockerfile begins with FROM; correct it in the productization repository.';
-    return [{ detail: `${path}:1: it has no FROM.`, hint, about: { file: path, line: 1 } }];
+    return [bad({ file: path, line: 1 }, 'it has no FROM.', hint)];
   }
   return bases
     .filter(({ image }) => !/^[\w[][^\s$]*$/.test(image))
-    .map(({ text }) => {
-      const line = dockerfile.split('\n').findIndex((other) => other.includes(text)) + 1;
-      return {
-        detail: `${path}:${line}: "${text}" names no image.`,
-        hint: 'Give its ARG a default value before the first FROM, or a value in `args` of the image in product.yaml.',
-        about: { file: path, line },
-      };
-    });
+    .map(({ text, line }) =>
+      bad(
+        { file: path, line },
+        `"${text}" names no image.`,
+        `Give its ARG a default value before the first FROM, or a value in \`args\` of the image (${describePlace(locate(['images', name]))}).`,
+      ),
+    );
 }

@@ -1,6 +1,7 @@
 import { type Document, isMap, isScalar, isSeq, type YAMLMap } from 'yaml';
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
+import type { FileTree } from '../plan/file-tree.ts';
 import { type CommitSha, type ComponentName, parseCommitSha } from '../plan/names.ts';
 import { dataOf, parseOnly, type YamlProblem } from '../plan/yaml-documents.ts';
 import { componentsAt, componentsOf } from '../request/match-component.ts';
@@ -28,43 +29,90 @@ export interface UpstreamSource {
 /** The service itself reads this file, of any ref: a real one has a few KiB. */
 const longest = 256 * 1024;
 
+/** What the productization repository pins, by component; `where` names it (a URL and a commit). */
+export function readPinned(
+  files: FileTree,
+  product: Product,
+  where: string,
+): Outcome<Readonly<Record<ComponentName, UpstreamSource>>> {
+  const text = files.get(upstreamSourcesPath)?.content.toString();
+  if (text === undefined) {
+    return failed({
+      reason: 'bad-product',
+      detail: `${where} has no ${upstreamSourcesPath}.`,
+      hint: 'Check `repository` and the branch of the release in product.yaml.',
+      about: { file: upstreamSourcesPath },
+    });
+  }
+  const { entries, problems, broken } = readEntries(text);
+  const sources = sourcesOfComponents(entries, product, broken);
+  const [first, ...rest] = places(problems);
+  if (first === undefined) return sources;
+  return failed(first, ...rest, ...(sources.ok ? [] : sources.failures));
+}
+
 /** Reads all entries; what else an entry says (`automerge`, …) is for other tools. */
 export function parseUpstreamSources(text: string): Outcome<readonly UpstreamSource[]> {
+  const { entries, problems } = readEntries(text);
+  const [first, ...rest] = places(problems);
+  return first === undefined ? ok(entries) : failed(first, ...rest);
+}
+
+interface ReadEntries {
+  readonly entries: readonly UpstreamSource[];
+  readonly problems: readonly Problem[];
+  /** Repositories of entries that are wrong otherwise; undefined: the whole file, or an entry without one. */
+  readonly broken: readonly (Repository | undefined)[];
+}
+
+function readEntries(text: string): ReadEntries {
   const parsed = parseOnly(text, { merge: true, longest });
-  if (!parsed.ok) return failed(...places(parsed.failures));
+  if (!parsed.ok) return unreadable(parsed.failures);
   const { document, lines } = parsed.value;
   const lineOf = (offset: number | undefined) => lines.linePos(offset ?? 0).line || 1;
   const value = dataOf(document);
-  if (!value.ok) return failed(...places(value.failures));
+  if (!value.ok) return unreadable(value.failures);
   const list = isMap(document.contents) ? document.contents.get('git') : undefined;
   const empty = document.contents === null || (isMap(document.contents) && isNothing(list));
-  if (empty) return ok([]);
-  if (!isSeq(list))
-    return failed(...places([{ line: 1, text: '`git` must be a list of entries' }]));
+  if (empty) return { entries: [], problems: [], broken: [] };
+  if (!isSeq(list)) return unreadable([{ line: 1, text: '`git` must be a list of entries' }]);
 
   const problems: Problem[] = [];
+  const broken: (Repository | undefined)[] = [];
   const entries = list.items.flatMap((item, index) => {
     const line = lineOf((item as { range?: readonly number[] | null }).range?.[0]);
     const node = isMap(item) ? item : undefined;
     if (node === undefined)
       problems.push({ line, text: 'an entry must have url, branch and commit' });
-    return node === undefined ? [] : (readEntry(node, document, { index, line }, problems) ?? []);
+    const entry = node && readEntry(node, document, { index, line }, problems);
+    if (entry !== undefined) return [entry];
+    const url = node && parseRepository(textOf(node, 'url', document) ?? '');
+    broken.push(url?.ok ? url.value : undefined);
+    return [];
   });
-  const [first, ...rest] = problems;
-  return first === undefined ? ok(entries) : failed(...places([first, ...rest]));
+  return { entries, problems, broken };
 }
 
-/** Every component's entry; it is a failure where one has none, or more than one. */
+function unreadable(problems: readonly Problem[]): ReadEntries {
+  return { entries: [], problems, broken: [undefined] };
+}
+
+/**
+ * Every component's entry; it is a failure where one has none, or more than one. Of what is `broken` it is not known
+ * whether it is the entry that seems to be missing.
+ */
 export function sourcesOfComponents(
   sources: readonly UpstreamSource[],
   product: Product,
+  broken: readonly (Repository | undefined)[] = [],
 ): Outcome<Readonly<Record<ComponentName, UpstreamSource>>> {
   const found: [ComponentName, UpstreamSource][] = [];
   const problems: Problem[] = [];
   for (const component of Object.keys(product.components) as ComponentName[]) {
     const [first, ...others] = entriesOf(component, sources, product);
-    if (first === undefined) problems.push({ line: 1, text: `no entry is of ${component}` });
-    else found.push([component, first]);
+    if (first !== undefined) found.push([component, first]);
+    else if (!mayBeOf(component, broken, product))
+      problems.push({ line: 1, text: `no entry is of ${component}` });
     problems.push(
       ...others.map(({ line }) => ({
         line,
@@ -72,8 +120,8 @@ export function sourcesOfComponents(
       })),
     );
   }
-  const [first, ...rest] = problems;
-  if (first !== undefined) return failed(...places([first, ...rest]));
+  const [first, ...rest] = places(problems);
+  if (first !== undefined) return failed(first, ...rest);
   return ok(Object.fromEntries(found) as Record<ComponentName, UpstreamSource>);
 }
 
@@ -93,6 +141,20 @@ export function sourcesAtPlaces(
     return [component, entry] as const;
   });
   return ok(Object.fromEntries(found) as Record<ComponentName, UpstreamSource>);
+}
+
+function mayBeOf(
+  component: ComponentName,
+  repositories: readonly (Repository | undefined)[],
+  product: Product,
+): boolean {
+  return repositories.some(
+    (repository) =>
+      repository === undefined ||
+      [...componentsOf(repository, product), ...componentsAt(repository, product)].includes(
+        component,
+      ),
+  );
 }
 
 /** Entries of the component's own repository, else those of a fork of it. */
@@ -164,7 +226,7 @@ function isNothing(value: unknown): boolean {
   return value === undefined || value === null || (isScalar(value) && value.value === null);
 }
 
-function places(problems: readonly [Problem, ...Problem[]]): [Failure, ...Failure[]] {
+function places(problems: readonly Problem[]): Failure[] {
   return problems.map(
     ({ line, text }): Failure => ({
       reason: 'bad-product',
@@ -172,5 +234,5 @@ function places(problems: readonly [Problem, ...Problem[]]): [Failure, ...Failur
       hint: `Correct it in the productization repository; an entry is {url, branch, commit}.`,
       about: { file: upstreamSourcesPath, line },
     }),
-  ) as [Failure, ...Failure[]];
+  );
 }

@@ -1,21 +1,24 @@
 import type { RefReading } from '../builds/build.ts';
-import { demand, FailureError } from '../builds/failure.ts';
+import { demand, type Failure, FailureError, type Outcome } from '../builds/failure.ts';
 import type { FileTree } from '../plan/file-tree.ts';
 import type { PinnedSource } from '../plan/lock.ts';
-import type { ComponentName } from '../plan/names.ts';
+import type { CommitSha, ComponentName } from '../plan/names.ts';
+import { failureAt, type Locate } from '../product/place.ts';
 import type { Product } from '../product/product.ts';
 import {
-  parseUpstreamSources,
-  sourcesOfComponents,
+  readPinned,
   type UpstreamSource,
   upstreamSourcesPath,
 } from '../product/upstream-sources.ts';
+import type { CheckedRequest } from '../request/check-request.ts';
 import { didYouMean } from '../request/nearest.ts';
-import type { Wish } from '../request/parse-request.ts';
 import { parseRepository } from '../request/ref.ts';
 import type { Repository } from '../request/repository.ts';
 import { combineSource } from './combine-source.ts';
 import { fullName } from './find-ref.ts';
+import type { Mirror } from './git-interface.ts';
+import { productProblems } from './product-problems.ts';
+import type { ProductVerdicts } from './product-verdicts.ts';
 import { type Outside, resolveRef } from './resolve-ref.ts';
 
 /** The productization repository of a release, as far as resolving needs it. */
@@ -23,8 +26,10 @@ export interface ResolvedProduct {
   readonly source: PinnedSource;
   /** Undefined where the request does not name a change of it. */
   readonly reading: RefReading | undefined;
-  /** What it pins, by component. */
-  readonly pinned: Readonly<Record<ComponentName, UpstreamSource>>;
+  /** What it pins, by component; its problems are among `problems`. */
+  readonly pinned: Outcome<Readonly<Record<ComponentName, UpstreamSource>>>;
+  /** Everything that is wrong with it. */
+  readonly problems: readonly Failure[];
   /** `upstream_sources.yaml` and the folders of patches. */
   readonly files: FileTree;
 }
@@ -32,9 +37,12 @@ export interface ResolvedProduct {
 /** Finds the productization repository's commit for a release (with a change, where one is wished) and reads what it pins. */
 export async function resolveProduct(
   product: Product,
-  release: string,
-  wish: Wish | undefined,
-  outside: Outside,
+  {
+    release,
+    product: wish,
+    components,
+  }: Pick<CheckedRequest, 'release' | 'product' | 'components'>,
+  outside: Outside & ProductChecks,
 ): Promise<ResolvedProduct> {
   const { url } = demand(parseRepository(product.repository));
   const base = await resolveBranch(product, release, url, outside);
@@ -48,11 +56,24 @@ export async function resolveProduct(
   };
   const changed = wish === undefined ? undefined : await resolveRef(wish, target, outside);
   const source = changed?.source ?? base;
-  const files = await readFiles(product, source, url, outside);
-  const text = files.get(upstreamSourcesPath)?.content.toString();
-  if (text === undefined) throw new FailureError(noUpstreamSources(url, source));
-  const pinned = demand(sourcesOfComponents(demand(parseUpstreamSources(text)), product));
-  return { source, reading: changed?.reading, pinned, files };
+  const mirror = await outside.mirrors.mirror(url);
+  const { commit } = await combineSource(source, target.title, mirror);
+  const files = await readFiles(product, mirror, commit);
+  const where = `${url} at ${commit.slice(0, 12)}`;
+  const pinned = readPinned(files, product, where);
+  const asked = { release, components: Object.keys(components) as ComponentName[], where };
+  const problems = await outside.verdicts.of(commit, product, asked, async () => {
+    const { files: all } = await mirror.files(commit);
+    return productProblems(all, product, asked, outside.locate);
+  });
+  return { source, reading: changed?.reading, pinned, problems, files };
+}
+
+/** How a productization repository is checked. */
+export interface ProductChecks {
+  /** Places in product.yaml. */
+  readonly locate: Locate;
+  readonly verdicts: ProductVerdicts;
 }
 
 /** The repository of a component: where product.yaml says, else where upstream_sources.yaml says. */
@@ -68,7 +89,12 @@ export function repositoryOf(
   return entry.repository;
 }
 
-async function resolveBranch(product: Product, release: string, url: string, { servers }: Outside) {
+async function resolveBranch(
+  product: Product,
+  release: string,
+  url: string,
+  { servers, locate }: Outside & ProductChecks,
+) {
   const branch = product.releases[release]?.branch;
   if (branch === undefined) throw new Error(`the product has no release ${release}`);
   const advertised = await servers.advertisement(url);
@@ -77,29 +103,17 @@ async function resolveBranch(product: Product, release: string, url: string, { s
   const heads = [...advertised.refs.keys()].flatMap(
     (name) => /^refs\/heads\/(.+)$/.exec(name)?.[1] ?? [],
   );
-  throw new FailureError({
-    reason: 'bad-product',
-    detail: `${url} has no branch ${branch}, which release ${release} of ${product.product} is made from.`,
-    hint: `${didYouMean(branch, heads) ?? ''} Correct \`releases.${release}.branch\` in product.yaml.`.trim(),
-  });
+  throw new FailureError(
+    failureAt(locate(['releases', release, 'branch']), {
+      reason: 'bad-product',
+      detail: `${url} has no branch ${branch}, which release ${release} of ${product.product} is made from.`,
+      hint: `${didYouMean(branch, heads) ?? ''} Correct \`releases.${release}.branch\` in product.yaml.`.trim(),
+    }),
+  );
 }
 
-async function readFiles(
-  product: Product,
-  source: PinnedSource,
-  url: string,
-  { mirrors }: Outside,
-): Promise<FileTree> {
-  const mirror = await mirrors.mirror(url);
-  const { commit } = await combineSource(source, `the product ${product.product}`, mirror);
+/** What every request needs of the repository: few files, so that known products are read at once. */
+async function readFiles(product: Product, mirror: Mirror, commit: CommitSha): Promise<FileTree> {
   const folders = Object.values(product.components).flatMap(({ patches }) => patches?.dir ?? []);
   return (await mirror.files(commit, [upstreamSourcesPath, ...folders])).files;
-}
-
-function noUpstreamSources(url: string, source: PinnedSource) {
-  return {
-    reason: 'bad-product',
-    detail: `${url} has no ${upstreamSourcesPath} at ${source.commit.slice(0, 12)}.`,
-    hint: 'Check `repository` and the branch of the release in product.yaml.',
-  } as const;
 }

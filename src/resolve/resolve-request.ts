@@ -8,15 +8,16 @@ import type { ComponentName, Digest } from '../plan/names.ts';
 import { lockDigest } from '../plan/tag.ts';
 import { productDigest } from '../product/load-product.ts';
 import type { Product } from '../product/product.ts';
+import type { UpstreamSource } from '../product/upstream-sources.ts';
 import type { CheckedRequest } from '../request/check-request.ts';
 import { parseRepository } from '../request/ref.ts';
 import { pointerTo } from '../request/shape-problems.ts';
-import { type ResolvedProduct, repositoryOf, resolveProduct } from './resolve-product.ts';
+import { type ProductChecks, repositoryOf, resolveProduct } from './resolve-product.ts';
 import { type Outside, type Resolved, resolveRef, type Target } from './resolve-ref.ts';
 import { unknownPatches } from './unknown-patches.ts';
 
 /** What requests are resolved with. */
-export interface ResolveContext extends Omit<Outside, 'hosts'> {
+export interface ResolveContext extends Omit<Outside, 'hosts'>, ProductChecks {
   readonly configuration: Pick<Configuration, 'hosts' | 'remotes' | 'platforms'>;
   /** Of this machine, where the configuration names none: `linux/amd64`. */
   readonly platform: string;
@@ -41,28 +42,31 @@ export async function resolveRequest(
 ): Promise<Outcome<LockedRequest>> {
   const hosts = new Set([...context.configuration.hosts, ...hostsOfProduct(product)]);
   const outside = { ...context, hosts };
-  const resolving = attempt(() =>
-    resolveProduct(product, request.release, request.product, outside),
-  );
+  const resolving = attempt(() => resolveProduct(product, request, outside));
   const found = pointed(await resolving, request.product === undefined ? undefined : ['product']);
   if (!found.ok) return found;
+  const { pinned, problems, files, source, reading } = found.value;
+  if (!pinned.ok)
+    return { ok: false, failures: [problems[0] ?? pinned.failures[0], ...problems.slice(1)] };
   // What the product's own branch pins is trusted; what a change of it pins is not.
-  const pinnedHosts = Object.values(found.value.pinned).map(({ repository }) => repository.host);
-  if (found.value.reading === undefined) for (const host of pinnedHosts) hosts.add(host);
+  const pinnedHosts = Object.values(pinned.value).map(({ repository }) => repository.host);
+  if (reading === undefined) for (const host of pinnedHosts) hosts.add(host);
 
-  const components = await resolveComponents(request, product, found.value, outside);
+  const components = await resolveComponents(request, product, pinned.value, outside);
   const failures = [
-    ...strangeHosts(found.value, hosts),
+    ...problems,
+    ...strangeHosts(pinned.value, reading, hosts),
     ...components.failures,
-    ...unknownPatches(request.patches, product, found.value.files),
+    ...unknownPatches(request.patches, product, files),
   ];
   const [first, ...rest] = failures;
   if (first !== undefined) return { ok: false, failures: [first, ...rest] };
-  const lock = assembleLock(request, product, context, found.value.source, components.sources);
-  const { reading } = found.value;
+  const lock = assembleLock(request, product, context, source, components.sources);
   const read = { ...(reading === undefined ? {} : { product: reading }), ...components.read };
   return ok({ lock, lockDigest: lockDigest(lock), read });
 }
+
+type Pinned = Readonly<Record<ComponentName, UpstreamSource>>;
 
 interface ResolvedComponents {
   readonly sources: Readonly<Record<ComponentName, PinnedSource>>;
@@ -73,12 +77,12 @@ interface ResolvedComponents {
 async function resolveComponents(
   request: CheckedRequest,
   product: Product,
-  resolved: ResolvedProduct,
+  pinned: Pinned,
   outside: Outside,
 ): Promise<ResolvedComponents> {
   const sources: Record<ComponentName, PinnedSource> = {};
   for (const component of names(product.components)) {
-    sources[component] = baseOf(component, product, resolved);
+    sources[component] = baseOf(component, product, pinned);
   }
   const limit = pLimit(8);
   const asked = names(request.components).sort();
@@ -87,7 +91,7 @@ async function resolveComponents(
       limit(async () => {
         const wish = request.components[component];
         if (wish === undefined) throw new Error(`no wish for ${component}`);
-        const target = targetOf(component, request.release, product, resolved);
+        const target = targetOf(component, request.release, product, pinned);
         const outcome = await attempt(() => resolveRef(wish, target, outside));
         return [component, pointed(outcome, wish.path)] as const;
       }),
@@ -105,7 +109,7 @@ async function resolveComponents(
   return { sources, read, failures };
 }
 
-function baseOf(component: ComponentName, product: Product, { pinned }: ResolvedProduct) {
+function baseOf(component: ComponentName, product: Product, pinned: Pinned) {
   const entry = pinned[component];
   if (entry === undefined) throw new Error(`nothing pins ${component}`);
   const { url } = repositoryOf(component, product, pinned);
@@ -116,9 +120,9 @@ function targetOf(
   component: ComponentName,
   release: string,
   product: Product,
-  resolved: ResolvedProduct,
+  pinned: Pinned,
 ): Target {
-  const { url, branch, commit } = baseOf(component, product, resolved);
+  const { url, branch, commit } = baseOf(component, product, pinned);
   const tracks = product.components[component]?.tracks ?? {};
   return {
     title: component,
@@ -175,7 +179,11 @@ function hostsOfProduct(product: Product): string[] {
   });
 }
 
-function strangeHosts({ pinned, reading }: ResolvedProduct, hosts: ReadonlySet<string>): Failure[] {
+function strangeHosts(
+  pinned: Pinned,
+  reading: RefReading | undefined,
+  hosts: ReadonlySet<string>,
+): Failure[] {
   const strange = Object.values(pinned).filter(({ repository }) => !hosts.has(repository.host));
   return strange.map(({ url, repository, line }) => ({
     reason: 'host-not-allowed',

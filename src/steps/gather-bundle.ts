@@ -14,6 +14,7 @@ export async function gatherBundle(
   if (release === undefined) throw new Error(`no release ${plan.lock.release} in the plan`);
   return {
     product: subtree(await productFiles(context), plan.product.bundle.from),
+    folder: plan.product.bundle.from,
     generated: await generatedFolder(context),
     edits: {
       package: plan.product.bundle.package,
@@ -22,6 +23,7 @@ export async function gatherBundle(
       images,
       external: plan.product.external,
     },
+    release: plan.lock.release,
     baseVersion: release.version,
     channels: release.channels,
   };

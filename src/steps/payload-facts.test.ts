@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { koReferences } from '../payload/ko-references.ts';
 import { type FileTree, gitTreeSha, type TreeFile, textFile } from '../plan/file-tree.ts';
 import type { Payload } from '../product/product.ts';
-import { koReferences, type ReadFiles, readPayloadFacts } from './payload-facts.ts';
+import { type ReadFiles, readPayloadFacts } from './payload-facts.ts';
 
 const link = (target: string): TreeFile => ({ mode: '120000', content: Buffer.from(target) });
 const tree = (files: Record<string, string | TreeFile>): FileTree =>

@@ -1,3 +1,4 @@
+import { koReferences } from '../payload/ko-references.ts';
 import type { PayloadFacts } from '../plan/assemble-plan.ts';
 import { type FileTree, gitTreeSha, readFile, type TreeFile } from '../plan/file-tree.ts';
 import type { Payload } from '../product/product.ts';
@@ -11,7 +12,8 @@ export async function readPayloadFacts(rule: Payload, read: ReadFiles): Promise<
   return { inputs: gitTreeSha(inputs), references: koReferences(inputs) };
 }
 
-async function readInputs(rule: Payload, read: ReadFiles): Promise<FileTree> {
+/** The files that a payload is rendered from; at least what its rule reaches. */
+export async function readInputs(rule: Payload, read: ReadFiles): Promise<FileTree> {
   // A command and a kustomization can read anything in the component.
   if (rule.render === 'command' || rule.render === 'kustomize') return read();
   const files = await read(rule.inputs.map(({ path }) => path));
@@ -57,16 +59,4 @@ function withoutLinks(chosen: FileTree, whole: FileTree): FileTree {
     }
   }
   return result;
-}
-
-/** Import paths after `ko://`, wherever they stand. */
-export function koReferences(files: FileTree): ReadonlySet<string> {
-  const found = new Set<string>();
-  for (const { content } of files.values()) {
-    if (!content.includes('ko://')) continue;
-    for (const match of content.toString('latin1').matchAll(/ko:\/\/([A-Za-z0-9][\w./~+-]*)/g)) {
-      found.add((match[1] as string).replace(/[./]+$/, ''));
-    }
-  }
-  return found;
 }

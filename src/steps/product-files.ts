@@ -1,11 +1,10 @@
-import { demand, FailureError } from '../builds/failure.ts';
+import { demand } from '../builds/failure.ts';
 import type { FileTree } from '../plan/file-tree.ts';
 import type { ComponentName } from '../plan/names.ts';
 import type { Product } from '../product/product.ts';
 import { type Distgit, readDistgit } from '../product/read-distgit.ts';
 import {
-  parseUpstreamSources,
-  sourcesOfComponents,
+  readPinned,
   type UpstreamSource,
   upstreamSourcesPath,
 } from '../product/upstream-sources.ts';
@@ -21,17 +20,8 @@ export interface ProductFiles {
 
 /** Reads the files of the productization repository; `where` names them (a URL and a commit). */
 export function readProductFiles(files: FileTree, product: Product, where: string): ProductFiles {
-  const upstreamSources = files.get(upstreamSourcesPath)?.content.toString();
-  if (upstreamSources === undefined) {
-    throw new FailureError({
-      reason: 'bad-product',
-      detail: `${where} has no ${upstreamSourcesPath}.`,
-      hint: 'Check `repository` and the branch of the release in product.yaml.',
-    });
-  }
-  const pinned = demand(
-    sourcesOfComponents(demand(parseUpstreamSources(upstreamSources)), product),
-  );
+  const pinned = demand(readPinned(files, product, where));
   const distgit = demand(readDistgit(files, product));
+  const upstreamSources = files.get(upstreamSourcesPath)?.content.toString() ?? '';
   return { files, distgit, upstreamSources, pinned };
 }

@@ -170,6 +170,7 @@ test("operator-sdk finds nothing wrong with the demo product's bundle, whose pla
   const bundle = demand(
     assembleBundle({
       product: await readFolder(join(demo, 'productization', product.bundle.from)),
+      folder: product.bundle.from,
       generated: null,
       edits: {
         package: product.bundle.package,
@@ -178,6 +179,7 @@ test("operator-sdk finds nothing wrong with the demo product's bundle, whose pla
         images: Object.fromEntries(images),
         external: product.external,
       },
+      release: 'nightly',
       baseVersion: '1.7.0',
       channels: ['latest'],
     }),

@@ -6,8 +6,10 @@ import { demand } from '../../src/builds/failure.ts';
 import { Configuration } from '../../src/config/config.ts';
 import type { PinnedSource } from '../../src/plan/lock.ts';
 import { parseProduct } from '../../src/product/load-product.ts';
+import { locateIn } from '../../src/product/place.ts';
 import { checkRequest } from '../../src/request/check-request.ts';
 import { parseRequest } from '../../src/request/parse-request.ts';
+import { ProductVerdicts } from '../../src/resolve/product-verdicts.ts';
 import { resolveRequest } from '../../src/resolve/resolve-request.ts';
 import { shared } from '../../src/resolve/shared-servers.ts';
 import {
@@ -53,6 +55,13 @@ bundle: {image: bundle, package: demo, from: bundle}
 index: {image: index, serve: data}
 `;
 const product = demand(parseProduct(productFile, 'product.yaml'));
+
+/** A bundle that names no image, of a version. */
+function bundleOf(version: string): Record<string, string> {
+  const annotations = 'annotations: {operators.operatorframework.io.bundle.package.v1: demo}\n';
+  const csv = `kind: ClusterServiceVersion\nmetadata: {name: demo.v${version}}\nspec: {version: ${version}}\n`;
+  return { 'bundle/metadata/annotations.yaml': annotations, 'bundle/manifests/demo.yaml': csv };
+}
 
 async function makeWorld(root: string): Promise<World> {
   const repositories = join(root, 'repositories');
@@ -103,9 +112,13 @@ async function makeWorld(root: string): Promise<World> {
   const sources = `git:\n  - url: https://github.com/tektoncd/pipeline.git\n    branch: main\n    commit: '${commits['pinned']}'\n`;
   commits['product'] = await downstream.commit('product', {
     'upstream_sources.yaml': sources,
-    'patches/pipeline/0001-x.patch': 'x\n',
+    'patches/pipeline/0001-x.patch': '--- a/x\n+++ b/x\n',
+    'distgit/containers/controller/Dockerfile': 'FROM scratch\n',
+    ...bundleOf('1.7.0'),
   });
-  await downstream.git('branch', 'pipelines-1.6');
+  await downstream.branch('pipelines-1.6', 'main');
+  await downstream.commit('release 1.6', bundleOf('1.6.0'));
+  await downstream.checkout('main');
   await downstream.branch('change', 'main');
   const moved = sources.replace(commits['pinned'], commits['main']);
   commits['product-change'] = await downstream.commit('move', { 'upstream_sources.yaml': moved });
@@ -136,6 +149,8 @@ async function makeWorld(root: string): Promise<World> {
   };
 }
 
+const checks = { locate: locateIn(undefined), verdicts: new ProductVerdicts() };
+
 async function resolve(body: object) {
   const configuration = Configuration.parse({
     urls: { 'https://github.com/': world.server.url },
@@ -147,8 +162,7 @@ async function resolve(body: object) {
   return resolveRequest(checked, product, {
     ...git,
     servers: shared(git.servers, Date.now),
-    configuration,
-    platform: 'linux/amd64',
+    ...{ configuration, platform: 'linux/amd64', ...checks },
   });
 }
 
@@ -426,8 +440,7 @@ test('a git server that is away is no fault of the ref', async () => {
   );
   const outcome = await resolveRequest(checked, product, {
     ...git,
-    configuration,
-    platform: 'linux/amd64',
+    ...{ configuration, platform: 'linux/amd64', ...checks },
   });
   expect(outcome).toMatchObject({
     ok: false,

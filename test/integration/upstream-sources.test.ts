@@ -78,7 +78,7 @@ describe('a pick', () => {
   beforeAll(async () => {
     plan = await prepared({
       release: '1.6',
-      components: { 'tektoncd/pipeline': 'tektoncd/pipeline#4707' },
+      components: { 'tektoncd/pipeline': 'tektoncd/pipeline#4704' },
     });
   }, 60_000);
 
@@ -88,7 +88,7 @@ describe('a pick', () => {
     expect(changed.filter((line) => line.startsWith('<'))).toHaveLength(3);
     expect(changed.filter((line) => line.startsWith('>'))).toEqual([
       expect.stringMatching(
-        `^>   # refs/pull/4707/head \\([0-9a-f]{12}\\) of https://github.com/tektoncd/pipeline, made for main, picked onto ${pinned?.slice(0, 12)}$`,
+        `^>   # refs/pull/4704/head \\([0-9a-f]{12}\\) of https://github.com/tektoncd/pipeline, made for main, picked onto ${pinned?.slice(0, 12)}$`,
       ),
       `>   - url: ${service.url}/api/builds/${plan.tag}/git/tektoncd/pipeline.git`,
       '>     branch: tributary',

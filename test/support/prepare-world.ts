@@ -8,9 +8,11 @@ import { Configuration } from '../../src/config/config.ts';
 import type { Plan } from '../../src/plan/plan.ts';
 import { tagFor } from '../../src/plan/tag.ts';
 import { parseProduct } from '../../src/product/load-product.ts';
+import { locateIn } from '../../src/product/place.ts';
 import type { Product } from '../../src/product/product.ts';
 import { checkRequest } from '../../src/request/check-request.ts';
 import { parseRequest } from '../../src/request/parse-request.ts';
+import { ProductVerdicts } from '../../src/resolve/product-verdicts.ts';
 import { type LockedRequest, resolveRequest } from '../../src/resolve/resolve-request.ts';
 import { prepare } from '../../src/steps/prepare/run-prepare.ts';
 import { temporaryFolder } from './git-repository.ts';
@@ -26,6 +28,14 @@ export interface PrepareWorld extends AsyncDisposable {
   prepare(body: object, options?: PrepareOptions): Promise<Plan>;
 }
 
+/** What a test wants otherwise. */
+interface WorldOptions {
+  /** Changes the text of product.yaml. */
+  readonly productFile?: (text: string) => string;
+  /** Changes the repositories before they are served. */
+  readonly change?: (repositories: string) => Promise<void>;
+}
+
 interface PrepareOptions {
   readonly publish?: boolean;
   /** Another state folder: another machine. */
@@ -36,13 +46,17 @@ interface PrepareOptions {
 }
 
 /** Makes the demo's repositories and serves them. */
-export async function openPrepareWorld(): Promise<PrepareWorld> {
+export async function openPrepareWorld(options: WorldOptions = {}): Promise<PrepareWorld> {
   const folder = await temporaryFolder();
   const repositories = join(folder.path, 'repositories');
   makeRepositories(repositories);
+  await options.change?.(repositories);
   const server = await startGitServer(repositories);
   const file = new URL('../../examples/demo/product.yaml', import.meta.url);
-  const demo = demand(parseProduct(await readFile(file, 'utf8'), 'product.yaml'));
+  const text = (options.productFile ?? ((same) => same))(await readFile(file, 'utf8'));
+  const demo = demand(parseProduct(text, 'product.yaml'));
+  const locate = locateIn({ file: 'product.yaml', text });
+  const verdicts = new ProductVerdicts();
   const configuration = Configuration.parse({
     urls: { 'https://github.com/': server.url },
     remotes: { demo: { push: 'registry.test/demo', default: true } },
@@ -56,8 +70,7 @@ export async function openPrepareWorld(): Promise<PrepareWorld> {
     const checked = demand(checkRequest(request, product, configuration));
     const outcome = await resolveRequest(checked, product, {
       ...git,
-      configuration,
-      platform: 'linux/amd64',
+      ...{ configuration, platform: 'linux/amd64', locate, verdicts },
     });
     return demand(outcome);
   };
@@ -77,6 +90,7 @@ export async function openPrepareWorld(): Promise<PrepareWorld> {
         configuration: { ...configuration, state: at },
         workdir: folder.path,
         publish: options.publish ?? true,
+        locate,
         signal: new AbortController().signal,
         log: () => {},
         progress: () => {},

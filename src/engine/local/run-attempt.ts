@@ -85,8 +85,8 @@ async function preparePlan(
     return made && { plan: made, held: new Set() };
   }
   if (log.failed.has('prepare')) return undefined;
-  const { lock, product, rebuild, tag } = build.asked;
-  const input = { kind: 'lock', lock, product } as const;
+  const { lock, product, productText, rebuild, tag } = build.asked;
+  const input = { kind: 'lock', lock, product, productText } as const;
   let prepared: Prepared | undefined;
   const unit = {
     tag,
@@ -196,12 +196,12 @@ async function runReport(
   plan: Plan | undefined,
 ): Promise<void> {
   if (log.isOver(reportStep)) return;
-  const { lock, product, rebuild, tag } = build.asked;
+  const { lock, product, productText, rebuild, tag } = build.asked;
   const folders = attemptFolders(options.state, tag, build.attempt);
   const status = options.statusWith(verdict);
   const input =
     plan === undefined
-      ? ({ kind: 'lock', lock, product, build: status } as const)
+      ? ({ kind: 'lock', lock, product, productText, build: status } as const)
       : { ...plannedInput(folders.run, log), build: status };
   const unit = {
     tag,

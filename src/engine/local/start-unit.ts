@@ -61,7 +61,8 @@ async function writeInput(unit: Unit): Promise<string[]> {
       : ['--build', await writeJson(join(folders.run, 'build.json'), input.build)];
   if (input.kind === 'lock') {
     const lock = await writeJson(join(folders.run, 'lock.json'), input.lock);
-    const product = await writeJson(join(folders.run, 'product.json'), input.product);
+    const { product: parsed, productText: text } = input;
+    const product = await writeJson(join(folders.run, 'product.json'), { product: parsed, text });
     return ['--lock', lock, '--product', product, '--tag', unit.tag, ...build, ...common];
   }
   const name = `${unit.steps[0].replaceAll('/', '~')}.json`;

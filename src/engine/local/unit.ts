@@ -2,6 +2,7 @@ import type { Build } from '../../builds/build.ts';
 import type { Lock } from '../../plan/lock.ts';
 import type { Tag } from '../../plan/names.ts';
 import type { StepOutputs } from '../../plan/plan.ts';
+import type { ProductText } from '../../product/place.ts';
 import type { Product } from '../../product/product.ts';
 import type { StepMessage } from '../../steps/step-message.ts';
 import type { AttemptFolders } from './state-folder.ts';
@@ -21,6 +22,7 @@ export interface Unit {
         readonly kind: 'lock';
         readonly lock: Lock;
         readonly product: Product;
+        readonly productText: ProductText | undefined;
         readonly build?: Build;
       }
     | {

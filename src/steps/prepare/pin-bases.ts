@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Failure, FailureError } from '../../builds/failure.ts';
+import { describePlace, failureAt, type Place } from '../../product/place.ts';
 import { readArtifact, writeArtifact } from '../artifact.ts';
 import type { Registry } from '../step.ts';
 
@@ -12,8 +13,8 @@ export type Pinned = z.infer<typeof Pinned>;
 
 /** What is to be pinned. */
 export interface Unpinned {
-  /** Base images as written, build arguments put in. */
-  readonly images: readonly string[];
+  /** Base images as written, build arguments put in, with the places that name them. */
+  readonly images: ReadonlyMap<string, readonly [Place, ...Place[]]>;
   /** Looks up the version of each component. */
   readonly versions: () => Promise<Readonly<Record<string, string>>>;
 }
@@ -54,16 +55,16 @@ async function readPinned(reference: string, { registry }: PinContext) {
 }
 
 async function pinBases(
-  images: readonly string[],
+  images: Unpinned['images'],
   known: Readonly<Record<string, string>>,
   { registry, log }: PinContext,
 ): Promise<Record<string, string>> {
-  const missing = [...new Set(images)].filter((image) => known[image] === undefined).sort();
+  const missing = [...images.keys()].filter((image) => known[image] === undefined).sort();
   const failures: Failure[] = [];
   const found = await Promise.all(
     missing.map(async (image) => {
       const manifest = await registry.manifest(fullReference(image));
-      if (manifest === undefined) failures.push(noSuchBase(image));
+      if (manifest === undefined) failures.push(noSuchBase(image, images.get(image)));
       else log(`base image ${image} is ${manifest.digest}`);
       return [image, `${repositoryOf(fullReference(image))}@${manifest?.digest}`] as const;
     }),
@@ -82,11 +83,15 @@ function repositoryOf(reference: string): string {
   return reference.replace(/@sha256:[0-9a-f]{64}$/, '').replace(/:[^/:]+$/, '');
 }
 
-function noSuchBase(image: string): Failure {
-  return {
+function noSuchBase(
+  image: string,
+  [place, ...others]: readonly Place[] = [{ file: 'product.yaml' }],
+): Failure {
+  const also = others.length === 0 ? '' : ` Also named at ${others.map(describePlace).join(', ')}.`;
+  return failureAt(place ?? { file: 'product.yaml' }, {
     reason: 'base-image-not-found',
-    detail: `The base image ${image} does not exist, or may not be read.`,
+    detail: `the base image ${image} does not exist, or may not be read.${also}`,
     hint: 'Check the FROM line (or `image` in product.yaml). Where it lies elsewhere or needs a login, say so in the configuration (`mirrors`, `authfile`).',
     about: { image },
-  };
+  });
 }

@@ -1,10 +1,13 @@
-import { FailureError } from '../../builds/failure.ts';
+import { attempt, demand, type Failure, FailureError } from '../../builds/failure.ts';
 import type { Lock, PinnedSource } from '../../plan/lock.ts';
 import type { ComponentName } from '../../plan/names.ts';
+import { failureAt } from '../../product/place.ts';
 import type { Product } from '../../product/product.ts';
+import { type UpstreamSource, upstreamSourcesPath } from '../../product/upstream-sources.ts';
 import { type CombinedSource, combineSource } from '../../resolve/combine-source.ts';
 import type { Mirror } from '../../resolve/git-interface.ts';
 import { repositoryOf } from '../../resolve/resolve-product.ts';
+import type { ComponentFiles } from '../read-facts.ts';
 import { applyPatches, type Patched } from './apply-patches.ts';
 import type { PrepareContext } from './prepare-context.ts';
 import type { PreparedProduct } from './prepare-product.ts';
@@ -38,7 +41,13 @@ export async function prepareComponent(
   const { url } = repositoryOf(component, product, prepared.pinned);
   if (from.kind !== 'base') progress(`fetching ${component}: ${from.ref} of ${from.url}`);
   const mirror = await mirrors.mirror(url);
-  const combined = await combineSource(from, component, mirror);
+  const entry = prepared.pinned[component];
+  const combining = await attempt(() => combineSource(from, component, mirror));
+  const combined = demand(
+    combining.ok
+      ? combining
+      : { ...combining, failures: pinnedAt(combining.failures, from, entry) },
+  );
   log(`${component}: commit ${combined.commit}, tree ${combined.tree}`);
   const rule = product.components[component]?.patches;
   const patched: Patched =
@@ -59,6 +68,38 @@ export async function prepareComponent(
   const [first, ...rest] = patched.failures;
   if (first !== undefined) throw new FailureError(first, ...rest);
   return { component, from, url, mirror, combined, patched };
+}
+
+/** Its files as they are built. */
+export function filesOf({ mirror, patched }: PreparedComponent): ComponentFiles {
+  return {
+    patchesLeft: patched.left,
+    read: async (paths) => (await mirror.files(patched.tree, paths)).files,
+  };
+}
+
+type Failures = readonly [Failure, ...Failure[]];
+
+/** What the product pins and nobody serves is the product's mistake, with a line. */
+function pinnedAt(
+  failures: Failures,
+  from: PinnedSource,
+  entry: UpstreamSource | undefined,
+): Failures {
+  if (from.kind !== 'base' || entry === undefined) return failures;
+  const [first, ...rest] = failures.map((failure) =>
+    failure.reason !== 'ref-not-found'
+      ? failure
+      : failureAt(
+          { file: upstreamSourcesPath, line: entry.line },
+          {
+            reason: 'bad-product',
+            detail: failure.detail,
+            hint: 'Correct `url` and `commit` of the entry, or `repository` of the component in product.yaml. If the repository is private, add a credential for its host to the configuration (git.credentials).',
+          },
+        ),
+  );
+  return [first as Failure, ...rest];
 }
 
 function describe(source: PinnedSource): string {

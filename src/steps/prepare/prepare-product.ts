@@ -1,9 +1,11 @@
-import { demand } from '../../builds/failure.ts';
+import { demand, FailureError } from '../../builds/failure.ts';
 import type { Lock } from '../../plan/lock.ts';
+import type { ComponentName } from '../../plan/names.ts';
 import type { Product } from '../../product/product.ts';
 import { parseRepository } from '../../request/ref.ts';
 import { type CombinedSource, combineSource } from '../../resolve/combine-source.ts';
 import type { Mirror } from '../../resolve/git-interface.ts';
+import { productProblems } from '../../resolve/product-problems.ts';
 import { type ProductFiles, readProductFiles } from '../product-files.ts';
 import type { PrepareContext } from './prepare-context.ts';
 
@@ -16,7 +18,7 @@ export interface PreparedProduct extends CombinedSource, ProductFiles {
 export async function prepareProduct(
   lock: Lock,
   product: Product,
-  { mirrors, progress }: PrepareContext,
+  { mirrors, progress, locate }: PrepareContext,
 ): Promise<PreparedProduct> {
   const { url } = demand(parseRepository(product.repository));
   progress(`fetching the productization repository ${url}`);
@@ -25,5 +27,11 @@ export async function prepareProduct(
   const combined = await combineSource(lock.product.source, title, mirror);
   const { files } = await mirror.files(combined.commit);
   const where = `${url} at ${combined.commit.slice(0, 12)}`;
+  const components = (Object.keys(lock.components) as ComponentName[]).filter(
+    (component) => lock.components[component]?.kind !== 'base',
+  );
+  const asked = { release: lock.release, components, where };
+  const [first, ...rest] = productProblems(files, product, asked, locate);
+  if (first !== undefined) throw new FailureError(first, ...rest);
   return { ...combined, mirror, ...readProductFiles(files, product, where) };
 }

@@ -8,10 +8,13 @@ import type { Plan, Source } from '../../plan/plan.ts';
 import { lockDigest } from '../../plan/tag.ts';
 import { isBuilt } from '../../product/is-built.ts';
 import type { Product } from '../../product/product.ts';
-import { type ComponentFiles, readFacts } from '../read-facts.ts';
+import { readFacts } from '../read-facts.ts';
 import { artifactRepository } from '../step.ts';
+import { baseImages, scriptImages } from './base-images.ts';
+import { componentProblems } from './component-problems.ts';
+import { networkProblems } from './network-problems.ts';
 import { type Pinned, pin } from './pin-bases.ts';
-import { type PreparedComponent, prepareComponent } from './prepare-component.ts';
+import { filesOf, type PreparedComponent, prepareComponent } from './prepare-component.ts';
 import type { PrepareContext } from './prepare-context.ts';
 import { type PreparedProduct, prepareProduct } from './prepare-product.ts';
 import { exportCommits, publishPlan, publishSource } from './publish.ts';
@@ -27,11 +30,30 @@ export async function prepare(
   context: PrepareContext,
 ): Promise<Plan> {
   const prepared = await prepareProduct(lock, product, context);
-  const scripts = await pinScriptImages(lock, product, context);
-  const components = await prepareComponents(lock, product, prepared, scripts, context);
+  const scripts = await attempt(() => pinScriptImages(lock, product, context));
+  const images = scripts.ok ? scripts.value : undefined;
+  const { components, failures } = await prepareComponents(
+    lock,
+    product,
+    prepared,
+    images,
+    context,
+  );
   context.progress('pinning base images');
-  const outside = await pinOutside(lock, product, prepared, components, context);
-  const pinned = { ...outside, bases: { ...scripts, ...outside.bases } };
+  const publishing = context.publish && failures.length === 0 && scripts.ok;
+  const outside = await attempt(() =>
+    pinOutside(lock, product, prepared, components, { ...context, publish: publishing }),
+  );
+  const problems = [
+    ...(scripts.ok ? [] : scripts.failures),
+    ...failures,
+    ...(outside.ok ? [] : outside.failures),
+    ...networkProblems(product, context),
+  ];
+  const [first, ...rest] = problems;
+  if (first !== undefined) throw new FailureError(first, ...rest);
+  const found = demand(outside);
+  const pinned = { ...found, bases: { ...images, ...found.bases } };
   context.progress('deciding what has to be built');
   const plan = await decide(lock, product, prepared, components, pinned, context);
   if (context.publish) await publish(plan, prepared, components, context);
@@ -44,34 +66,44 @@ async function pinScriptImages(
   product: Product,
   context: PrepareContext,
 ): Promise<Pinned['bases']> {
-  const images = Object.values(product.components).flatMap(({ patches }) => patches?.image ?? []);
-  if (images.length === 0) return {};
+  const images = scriptImages(product, context.locate);
+  if (images.size === 0) return {};
   const { tag } = context;
   const reference = `${artifactRepository({ lock })}:${tag}-script-bases`;
   return (await pin(reference, { images, versions: async () => ({}) }, context)).bases;
 }
 
-/** All components at once; what fails in several of them is told of all. */
+/**
+ * All components at once, and what stands in the way of any of them. Without `scripts`, those that need a script image are
+ * left out.
+ */
 async function prepareComponents(
   lock: Lock,
   product: Product,
   prepared: PreparedProduct,
-  scripts: Pinned['bases'],
+  scripts: Pinned['bases'] | undefined,
   context: PrepareContext,
-): Promise<readonly PreparedComponent[]> {
+): Promise<{ components: readonly PreparedComponent[]; failures: readonly Failure[] }> {
   const limit = pLimit(4);
-  const names = (Object.keys(product.components) as ComponentName[]).sort();
+  const names = (Object.keys(product.components) as ComponentName[])
+    .filter((name) => scripts !== undefined || !product.components[name]?.patches?.image)
+    .sort();
   const outcomes = await Promise.all(
-    names.map((component) =>
-      limit(() =>
-        attempt(() => prepareComponent(component, lock, product, prepared, scripts, context)),
-      ),
+    names.map((name) =>
+      limit(async () => {
+        const outcome = await attempt(() =>
+          prepareComponent(name, lock, product, prepared, scripts ?? {}, context),
+        );
+        if (!outcome.ok) return outcome;
+        const problems = await componentProblems(outcome.value, product, context.locate);
+        return { ...outcome, problems };
+      }),
     ),
   );
-  const failures: Failure[] = outcomes.flatMap((outcome) => (outcome.ok ? [] : outcome.failures));
-  const [first, ...rest] = failures;
-  if (first !== undefined) throw new FailureError(first, ...rest);
-  return outcomes.map(demand);
+  return {
+    components: outcomes.flatMap((outcome) => (outcome.ok ? [outcome.value] : [])),
+    failures: outcomes.flatMap((outcome) => (outcome.ok ? outcome.problems : outcome.failures)),
+  };
 }
 
 async function pinOutside(
@@ -81,18 +113,7 @@ async function pinOutside(
   components: readonly PreparedComponent[],
   context: PrepareContext,
 ): Promise<Pinned> {
-  const commands = components.flatMap(({ component, from }) => {
-    const { payload, bundle } = product.components[component] ?? {};
-    return [
-      ...(payload?.render === 'command' ? [payload.image] : []),
-      ...(bundle !== undefined && from.kind !== 'base' ? [bundle.image] : []),
-    ];
-  });
-  const images = [
-    ...Object.values(distgit.images).flatMap(({ bases }) => bases.map(({ image }) => image)),
-    ...commands,
-    ...(product.index.base === undefined ? [] : [product.index.base]),
-  ];
+  const images = baseImages(lock, product, distgit, context.locate);
   const versions = async () => Object.fromEntries(await Promise.all(components.map(findVersion)));
   const reference = `${artifactRepository({ lock })}:${context.tag}-bases`;
   return pin(reference, { images, versions }, context);
@@ -157,13 +178,6 @@ function productSourceOf({ product: { source } }: Lock, { commit, tree }: Prepar
     key,
     version: '0.0.0',
     patchesLeft: [],
-  };
-}
-
-function filesOf({ mirror, patched }: PreparedComponent): ComponentFiles {
-  return {
-    patchesLeft: patched.left,
-    read: async (paths) => (await mirror.files(patched.tree, paths)).files,
   };
 }
 
