@@ -2,7 +2,7 @@
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { argv, env, exit } from 'node:process';
+import { argv, env, exit, report } from 'node:process';
 import { setFlagsFromString } from 'node:v8';
 
 // A service waits most of its life: it holds what it needs, and not what would make it a little quicker.
@@ -13,6 +13,9 @@ if (argv[2] === 'serve')
 // Compiled once, not at every start: halves the time before a step begins its work. Where the folder cannot be
 // written, Node goes on without it.
 enableCompileCache(join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'tributary', 'node'));
+
+// Whoever asks Node for diagnostic reports gets them without the environment, which may hold secrets.
+if (report !== undefined) report.excludeEnv = true;
 
 // `tributary step` is started hundreds of times: it loads nothing of the other verbs.
 if (argv[2] === 'step') {

@@ -194,9 +194,18 @@ function ownAuthfiles(): string[] {
   ];
 }
 
+/** The parser's own message would hold a piece of the file. */
+function parseAuthfile(text: string): { auths?: Record<string, { auth?: string }> } {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new RegistryTrouble('other', 'the authfile is no JSON');
+  }
+}
+
 /** By the longest path that is named: `quay.io/team/image`, `quay.io/team`, `quay.io`. */
 function findCredential(text: string, host: string, path: string): string | undefined {
-  const { auths = {} } = JSON.parse(text) as { auths?: Record<string, { auth?: string }> };
+  const { auths = {} } = parseAuthfile(text);
   const segments = `${host}/${path}`.split('/');
   for (let length = segments.length; length > 0; length--) {
     const auth = auths[segments.slice(0, length).join('/')]?.auth;

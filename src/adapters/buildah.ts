@@ -132,8 +132,10 @@ async function buildImage(
   const output = new TailBuffer(64 * 1024);
   const exit = await run(program, args, {
     cwd: scratch.folder,
-    env: { ...env, PATH: programs, HOME: folders.home, TMPDIR: folders.home },
-    ...(build.network ? { inherit: networkVariables } : {}),
+    env: {
+      ...(build.network ? networkOf(process.env) : {}),
+      ...{ ...env, PATH: programs, HOME: folders.home, TMPDIR: folders.home },
+    },
     ...{ signal: AbortSignal.any([signal, watch.signal]), maxOutput: 0, grace: 0 },
     onStart: watch.follow,
     onOutput: (text) => {
@@ -154,6 +156,16 @@ async function buildImage(
   if (met !== undefined) throw explainMetLimit(met, text);
   if (exit === undefined) throw new Error('a build was ended, and no limit was met');
   throw explainBuildFailure({ exitCode: exit.exitCode, output: text, network: build.network });
+}
+
+/** How to reach the network, for code that must not see what the proxy knows us by. */
+function networkOf(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    networkVariables.flatMap((name) => {
+      const value = environment[name];
+      return value === undefined ? [] : [[name, value.replace(/^([a-z]+:\/\/)?[^/]*@/i, '$1')]];
+    }),
+  );
 }
 
 /** The Dockerfile whose RUNs mount compile caches, and what they mount. */

@@ -5,6 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FailureError } from '../builds/failure.ts';
 import { TailBuffer } from '../steps/tail-buffer.ts';
+import { hideSecrets } from './hide-secrets.ts';
 import { watchIdle } from './idle.ts';
 
 interface ProcessOptions {
@@ -28,6 +29,8 @@ export interface CommandOptions extends ProcessOptions {
   readonly grace?: number;
   /** Bytes kept of stdout (64 MiB unless told), and at most 1 MiB of stderr; of more, the end is kept. */
   readonly maxOutput?: number;
+  /** Texts that must not be seen in `stderr`; where given, even empty, credentials in URLs are taken out, too. */
+  readonly secrets?: readonly string[];
   /** Both streams as text, in pieces as they come, for logs. */
   readonly onOutput?: (text: string, stream: 'stdout' | 'stderr') => void;
   /** Is called once, with the process's id. */
@@ -89,8 +92,12 @@ export async function run(
     timedOut,
     stdout: stdout.bytes(),
     truncated: stdout.truncated,
-    stderr: stderr.bytes().toString('utf8'),
+    stderr: hidden(stderr.bytes().toString('utf8'), options.secrets),
   };
+}
+
+function hidden(text: string, secrets: readonly string[] | undefined): string {
+  return secrets === undefined ? text : hideSecrets(text, secrets);
 }
 
 export interface StartOptions extends ProcessOptions {

@@ -7,15 +7,18 @@ import { contained, privilege, wasKilled } from './sandbox.ts';
 /**
  * Starts a command whose processes all end with it, with `end`, or with this process, however that ends. Its folder is where
  * it keeps temporary files, too.
- * `variables`: names of the environment variables that it may see besides the usual ones.
+ * Of our environment it sees the usual variables, those of `variables`, and what begins with TRIBUTARY_ but for `withheld`.
  */
 export async function startContained(
   command: readonly string[],
   cwd: string,
   variables: readonly string[] = [],
+  withheld: readonly string[] = [],
 ): Promise<ContainedProcess> {
   const line = contained(privilege(), command, { network: true });
-  const own = Object.keys(process.env).filter((name) => name.startsWith('TRIBUTARY_'));
+  const own = Object.keys(process.env).filter(
+    (name) => name.startsWith('TRIBUTARY_') && !withheld.includes(name),
+  );
   const child = await startProcess(line.program, line.args, {
     cwd,
     // Its folder is removed when it is gone: so nothing stays of what it could not remove when it was killed.

@@ -42,6 +42,10 @@ export interface GitConditions {
 /** Makes the one function that starts git: what asks a server is asked again where its trouble may pass. */
 export function createGit(settings: GitSettings, conditions: GitConditions = {}): Git {
   const { signal, idle = 30_000, persist = createPersist(briefPatience, conditions) } = conditions;
+  const secrets = Object.values(settings.credentials).flatMap(({ username, password }) => [
+    password,
+    Buffer.from(`${username}:${password}`).toString('base64'),
+  ]);
   const runGit: Git = async (
     args,
     { repository, config = [], env, expected = [0], server, ...rest } = {},
@@ -51,7 +55,7 @@ export function createGit(settings: GitSettings, conditions: GitConditions = {})
       ...(server !== undefined && { idle }),
       ...rest,
       cwd: repository ?? tmpdir(),
-      inherit: gitVariables,
+      ...{ inherit: gitVariables, secrets },
       env: {
         ...gitEnvironment(settings, config),
         ...(repository === undefined ? {} : { GIT_DIR: repository }),

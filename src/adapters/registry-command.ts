@@ -1,4 +1,6 @@
+import { authfileSecrets } from './authfile-secrets.ts';
 import { type CommandOptions, run } from './command.ts';
+import { hideSecrets } from './hide-secrets.ts';
 import { RegistryTrouble } from './registry-trouble.ts';
 
 /** Milliseconds without a byte after which a server counts as gone. */
@@ -19,15 +21,19 @@ export async function runRegistryCommand(
     ? AbortSignal.any([options.signal, waiting.signal])
     : waiting.signal;
   let line = '';
+  const files = args.filter((_, index) => args[index - 1]?.endsWith('authfile'));
+  const secrets = (await Promise.all(files.map(authfileSecrets))).flat();
   const result = await run(program, args, {
     idle: idleLimit,
     ...options,
-    signal,
+    ...{ signal, secrets },
     onOutput: (text, stream) => {
       if (stream === 'stdout') return;
       const lines = (line + text).split('\n');
       line = (lines.pop() ?? '').slice(0, 64 * 1024);
-      const trouble = lines.map(ownWait).find((found) => found !== undefined);
+      const trouble = lines
+        .map((one) => ownWait(hideSecrets(one, secrets)))
+        .find((found) => found !== undefined);
       if (trouble !== undefined) waiting.abort(trouble);
     },
   });

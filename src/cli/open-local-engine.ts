@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { builderVersion } from '../adapters/buildah.ts';
 import { removeStepFolder, startContained } from '../adapters/contained-process.ts';
+import { forbidCoreDumps } from '../adapters/forbid-core-dumps.ts';
 import { makeRoom } from '../adapters/make-room.ts';
 import { sweepStorage } from '../adapters/scratch-storage.ts';
 import { toolSet } from '../adapters/tool-set.ts';
@@ -33,7 +34,10 @@ export async function openLocalEngine(
   const { configuration, work, notify, report } = options;
   const { state, limits } = configuration;
   await mkdir(state, { recursive: true, mode: 0o700 });
-  if (work !== 'none') await sweepStorage(state);
+  if (work !== 'none') {
+    await forbidCoreDumps();
+    await sweepStorage(state);
+  }
   const store = await openStore(state, work === 'all');
   const variables = secretVariables(configuration);
   const engine = createLocalEngine({
@@ -44,7 +48,8 @@ export async function openLocalEngine(
       keepDays: limits['keep-days'],
     },
     startUnit: createStartUnit({
-      startContained: (command, cwd) => startContained(command, cwd, variables),
+      startContained: (command, cwd) =>
+        startContained(command, cwd, variables.steps, variables.serviceAlone),
       command: [process.execPath, program, 'step'],
       configuration: await writeConfiguration(configuration),
       stepMinutes: limits['step-minutes'],

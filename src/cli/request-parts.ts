@@ -129,7 +129,8 @@ export function requestParts({
       one.default ? [name] : [],
     );
     const nothing = { components: {}, patches: {}, notify: [], rebuild: false };
-    const resolved = await resolveOnce({ name: 'doctor', release, remote, ...nothing });
+    const strategy = 'images';
+    const resolved = await resolveOnce({ name: 'doctor', release, remote, strategy, ...nothing });
     if (!resolved.ok) return resolved.failures;
     const { product: known, text } = await product();
     const request = { ...resolved.value, product: known, productText: text, ...nothing };

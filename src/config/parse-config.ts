@@ -34,7 +34,7 @@ export function parseConfiguration(
 
 /** What the schema cannot say. */
 function contradictions(configuration: Configuration): { path: string[]; text: string }[] {
-  const found: { path: string[]; text: string }[] = [];
+  const found: { path: string[]; text: string }[] = credentialsInUrls(configuration);
   if (!isLoopback(configuration.listen)) {
     found.push({
       path: ['listen'],
@@ -56,6 +56,43 @@ function contradictions(configuration: Configuration): { path: string[]; text: s
     found.push({ path: ['remotes'], text: '`remotes`: mark one of them with `default: true`' });
   }
   return found;
+}
+
+/** A URL is shown, logged and kept; the text does not repeat it. */
+function credentialsInUrls(configuration: Configuration): { path: string[]; text: string }[] {
+  const { urls, notify, forges, remotes, mirrors, url } = configuration;
+  const places: [value: string | undefined, path: string[]][] = [
+    [url, ['url']],
+    ...Object.entries(urls).flatMap(([from, to]): [string, string[]][] => [
+      [from, ['urls', from]],
+      [to, ['urls', from]],
+    ]),
+    ...Object.entries(notify).map(([name, one]): [string, string[]] => [
+      one.url,
+      ['notify', name, 'url'],
+    ]),
+    ...Object.entries(forges).map(([host, { api }]): [string, string[]] => [
+      api,
+      ['forges', host, 'api'],
+    ]),
+    ...Object.entries(mirrors).map(([from, to]): [string, string[]] => [to, ['mirrors', from]]),
+    ...Object.entries(remotes).flatMap(
+      ([name, { push, pull }]): [string | undefined, string[]][] => [
+        [push, ['remotes', name, 'push']],
+        [pull, ['remotes', name, 'pull']],
+      ],
+    ),
+  ];
+  return places
+    .filter(
+      ([value]) =>
+        /^([a-z][a-z0-9+.-]*:\/\/)?[^/@]*@/i.test(value ?? '') &&
+        !/^(ssh:\/\/)?[\w-]+@/.test(value ?? ''),
+    )
+    .map(([, path]) => ({
+      path,
+      text: `\`${path.slice(0, 2).includes('urls') ? 'urls' : path.join('.')}\`: a user name or password stands in it; credentials go to \`git.credentials\`, \`authfile\` or \`secret\``,
+    }));
 }
 
 /** Whether `host:port` names this machine only. */

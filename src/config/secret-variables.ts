@@ -1,13 +1,19 @@
 import type { Configuration } from './config.ts';
 
-/** Names of the environment variables that hold secrets of this configuration: steps need to see them, too. */
-export function secretVariables(
-  configuration: Pick<Configuration, 'git' | 'forges' | 'notify'>,
-): readonly string[] {
-  const secrets = [
-    ...Object.values(configuration.git.credentials).map(({ password }) => password),
+/** Names of the environment variables that hold secrets of this configuration, by who needs them. */
+export function secretVariables(configuration: Pick<Configuration, 'git' | 'forges' | 'notify'>): {
+  readonly steps: readonly string[];
+  readonly serviceAlone: readonly string[];
+} {
+  const git = Object.values(configuration.git.credentials).map(({ password }) => password);
+  const others = [
     ...Object.values(configuration.forges).map(({ token }) => token),
     ...Object.values(configuration.notify).map(({ secret }) => secret),
   ];
+  const steps = namesOf(git);
+  return { steps, serviceAlone: namesOf(others).filter((name) => !steps.includes(name)) };
+}
+
+function namesOf(secrets: readonly ({ file: string } | { env: string })[]): string[] {
   return secrets.flatMap((secret) => ('env' in secret ? [secret.env] : []));
 }
