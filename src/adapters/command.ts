@@ -31,6 +31,8 @@ export interface CommandOptions extends ProcessOptions {
   readonly maxOutput?: number;
   /** Texts that must not be seen in `stderr`; where given, even empty, credentials in URLs are taken out, too. */
   readonly secrets?: readonly string[];
+  /** Ends the process group once the beginning of stdout is lost: `truncated` is then true. */
+  readonly endWhenFull?: boolean;
   /** Both streams as text, in pieces as they come, for logs. */
   readonly onOutput?: (text: string, stream: 'stdout' | 'stderr') => void;
   /** Is called once, with the process's id. */
@@ -67,7 +69,10 @@ export async function run(
   const stderr = new TailBuffer(Math.min(maxOutput, 2 ** 20));
   const child = await startProcess(program, args, { ...options, stdin: 'pipe' });
   options.onStart?.(child.pid);
-  collect(child.stdout, stdout, (text) => options.onOutput?.(text, 'stdout'));
+  collect(child.stdout, stdout, (text) => {
+    options.onOutput?.(text, 'stdout');
+    if (options.endWhenFull && stdout.truncated) end();
+  });
   collect(child.stderr, stderr, (text) => options.onOutput?.(text, 'stderr'));
   // A program need not read what it is given: EPIPE is no failure, its exit code tells.
   child.stdin?.on('error', () => {}).end(options.input ?? '');

@@ -52,6 +52,7 @@ export function createGit(settings: GitSettings, conditions: GitConditions = {})
   ) => {
     const result = await run('git', args, {
       timeout: 300_000,
+      endWhenFull: true,
       ...(server !== undefined && { idle }),
       ...rest,
       cwd: repository ?? tmpdir(),

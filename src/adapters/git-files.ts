@@ -1,6 +1,8 @@
+import { isUtf8 } from 'node:buffer';
 import { FailureError } from '../builds/failure.ts';
-import type { TreeFile } from '../plan/file-tree.ts';
+import { pathsProblem, type TreeFile } from '../plan/file-tree.ts';
 import type { CommitSha, TreeSha } from '../plan/names.ts';
+import { quote } from '../request/quote.ts';
 import type { TreeFiles } from '../resolve/git-interface.ts';
 import type { GitStore } from './git-store.ts';
 
@@ -16,6 +18,8 @@ export async function readFiles(
   await store.ensureTrees([tree]);
   const entries = await listTree(store, tree, paths);
   const blobs = entries.filter((entry) => entry.mode !== '160000');
+  const problem = pathsProblem(blobs.map(({ path }) => path));
+  if (problem !== undefined) throw unusable(tree, problem.slice(0, 300));
   const objects = [...new Set(blobs.map((entry) => entry.object))];
   await store.ensureBlobs(objects);
   const contents = await readObjects(store, objects);
@@ -35,16 +39,27 @@ interface Entry {
 
 async function listTree(
   store: GitStore,
-  tree: string,
+  tree: CommitSha | TreeSha,
   paths: readonly string[],
 ): Promise<readonly Entry[]> {
-  const below = paths.includes('.') ? [] : paths;
-  const listed = await store.run(['ls-tree', '-r', '-z', '--full-tree', tree, '--', ...below]);
-  return splitRecords(listed.stdout).map((record) => {
+  const listed = await store.list(tree, [], paths.includes('.') ? [] : paths);
+  if (!isUtf8(listed)) throw unusable(tree, 'a name is not UTF-8');
+  return splitRecords(listed).map((record) => {
     const match = /^(\d{6}) [a-z]+ ([0-9a-f]{40})\t(.*)$/s.exec(record);
     if (match === null) throw new Error(`git ls-tree printed ${JSON.stringify(record)}`);
     const [, mode = '', object = '', path = ''] = match;
+    if (/(^|\/)\.git(\/|$)/i.test(path)) throw unusable(tree, `${quote(path)} is git's own name`);
     return { mode, object, path };
+  });
+}
+
+/** What git itself would not check out, or no disk holds. */
+function unusable(tree: string, what: string): FailureError {
+  return new FailureError({
+    reason: 'unusable-files',
+    detail: `The files of ${tree.slice(0, 12)} cannot be built: ${what}.`,
+    hint: 'Rename or remove it in the ref.',
+    about: { tree },
   });
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import { type Failure, FailureError } from '../builds/failure.ts';
 import { type CommitSha, parseTreeSha, type TreeSha } from '../plan/names.ts';
 import type { Git } from './git-command.ts';
-import { askServer } from './git-failure.ts';
+import { askServer, GitError } from './git-failure.ts';
 import type { GitSetting } from './git-settings.ts';
 import { withRepositoryLock } from './repository-lock.ts';
 
@@ -92,15 +93,29 @@ export class GitStore {
 
   /** Object names of all files of a commit or tree whose trees are here. */
   async blobsOf(tree: CommitSha | TreeSha): Promise<string[]> {
-    const listed = await this.run([
-      'ls-tree',
-      '-r',
-      '-z',
-      '--format=%(objecttype) %(objectname)',
-      tree,
-    ]);
-    const rows = listed.stdout.toString().split('\0');
+    const listed = await this.list(tree, ['--format=%(objecttype) %(objectname)']);
+    const rows = listed.toString().split('\0');
     return [...new Set(rows.filter((row) => row.startsWith('blob ')).map((row) => row.slice(5)))];
+  }
+
+  /** What `git ls-tree -r -z` says of a commit or tree whose trees are here; a stranger may nest few trees to a list without end. */
+  async list(
+    tree: CommitSha | TreeSha,
+    options: readonly string[],
+    paths: readonly string[] = [],
+  ): Promise<Buffer> {
+    try {
+      const args = ['ls-tree', '-r', '-z', '--full-tree', ...options, tree, '--', ...paths];
+      return (await this.run(args, { maxOutput: longestList })).stdout;
+    } catch (error) {
+      if (!(error instanceof GitError)) throw error;
+      throw new FailureError({
+        reason: 'unusable-files',
+        detail: `The files of ${tree} cannot be listed: ${error.stderr.trim().slice(0, 300) || 'git crashes over them'}.`,
+        hint: 'Its trees are damaged, incomplete or nested too deeply: check the repository with `git fsck`.',
+        about: { tree },
+      });
+    }
   }
 
   /** Those of the objects that are not here. */
@@ -141,6 +156,8 @@ export class GitStore {
     const option = filter === 'none' ? '--no-filter' : `--filter=${filter}`;
     // What is here says nothing about what is missing: the server must not leave anything out.
     await this.#fetch(url, [option], objects, [['fetch.negotiationAlgorithm', 'noop']]);
+    const [lacking] = await this.missing(objects);
+    if (lacking !== undefined) throw new FailureError(notSent(url, lacking));
   }
 
   async #fetch(
@@ -176,4 +193,15 @@ export class GitStore {
 /** A ref keeps what was fetched, and tells the server at the next fetch what is here. */
 function pinned(commit: CommitSha): string {
   return `refs/pinned/${commit}`;
+}
+
+/** Bytes of a list of files: a million of them. */
+const longestList = 64 * 2 ** 20;
+
+function notSent(url: string, object: string): Failure {
+  return {
+    reason: 'git-unavailable',
+    detail: `${url}: the git server was asked for ${object}, and sent something else.`,
+    hint: 'Its repository is damaged, or it does not tell the truth. Name another repository that has the commit.',
+  };
 }

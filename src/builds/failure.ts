@@ -89,6 +89,12 @@ export const reasons = {
     owner: 'ref',
     title: 'A ko:// reference has no image',
   },
+  'unusable-files': {
+    status: 422,
+    exit: 3,
+    owner: 'ref',
+    title: 'The code has files that cannot be built',
+  },
   'bad-payload': { status: 422, exit: 3, owner: 'ref', title: 'The payload cannot be rendered' },
   'bad-bundle': { status: 422, exit: 3, owner: 'product', title: 'The bundle cannot be assembled' },
   'bad-product': {

@@ -35,9 +35,16 @@ function isName(part: string): boolean {
 
 /** Why a tree could not be written to a folder: a bad path, or a file where a folder has to be. */
 export function treeProblem(tree: FileTree): string | undefined {
-  for (const path of tree.keys()) {
+  return pathsProblem([...tree.keys()]);
+}
+
+/** The same of paths alone; a path that comes twice is a problem, too. */
+export function pathsProblem(paths: readonly string[]): string | undefined {
+  const files = new Set(paths);
+  if (files.size < paths.length) return 'a path comes twice';
+  for (const path of paths) {
     if (!isInnerPath(path)) return `${JSON.stringify(path)} is not a path inside the tree`;
-    const blocker = folders(path).find((folder) => tree.has(folder));
+    const blocker = folders(path).find((folder) => files.has(folder));
     if (blocker !== undefined) return `${blocker} is both a file and a folder`;
   }
   return undefined;
