@@ -174,3 +174,12 @@ async function isRunning(pid: number): Promise<boolean> {
   }
   return true;
 }
+
+test('secrets are taken out of what a program complains of, where they are named', async () => {
+  const say = ['-c', 'echo "with s3cret-value to http://u:p@host.example.com/" >&2'];
+  const secrets = ['s3cret-value'];
+  expect((await run('sh', say, { cwd: '/', secrets })).stderr).toBe(
+    'with *** to http://***@host.example.com/\n',
+  );
+  expect((await run('sh', say, { cwd: '/' })).stderr).toContain('s3cret-value');
+});

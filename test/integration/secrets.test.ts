@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { createGit } from '../../src/adapters/git-command.ts';
 import { digestIn } from '../support/images.ts';
 import { ourselves, type RunningService, type ServiceRig, serviceRig } from '../support/service.ts';
 
@@ -85,6 +86,17 @@ test('a git server that refuses is told without what it was sent', async () => {
   told.push(JSON.stringify([planned, examined]));
 }, 120_000);
 
+test('what a server repeats of a credential is taken out of what git says', async () => {
+  const { host } = new URL(git);
+  const credentials = { [host]: { username: 'robot', password: secrets.wrong } };
+  const said = await createGit({ urls: {}, credentials })(['ls-remote', `${git}a/b`]).then(
+    () => '',
+    (error: Error) => error.message,
+  );
+  expect(said).toContain('denied: Basic ***');
+  expect(seenIn(said)).toEqual([]);
+});
+
 test('a registry that refuses is told without what it was sent', async () => {
   const rig = makeRig(secrets.git, secrets.wrong);
   const service = await rig.start();
@@ -98,6 +110,8 @@ test('a registry that refuses is told without what it was sent', async () => {
 }, 120_000);
 
 test('none of them stands in what was answered, kept or logged, nor on a command line', () => {
+  // The search finds what is there: the files that hold them.
+  expect(filesWith(folder)).not.toEqual([]);
   const onCommandLines = watch.stop();
   expect(onCommandLines).toEqual([]);
   expect(seenIn(told.join('\n'))).toEqual([]);
