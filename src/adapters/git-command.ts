@@ -50,7 +50,8 @@ export function createGit(settings: GitSettings, conditions: GitConditions = {})
     args,
     { repository, config = [], env, expected = [0], server, ...rest } = {},
   ) => {
-    const result = await run('git', args, {
+    const [program, ...before] = programFor(server, settings);
+    const result = await run(program, [...before, ...args], {
       timeout: 300_000,
       endWhenFull: true,
       ...(server !== undefined && { idle }),
@@ -84,6 +85,15 @@ export function createGit(settings: GitSettings, conditions: GitConditions = {})
       follow(server, (more) => runGit(args, { ...options, config: [...config, ...more] })),
     );
   };
+}
+
+/** A signal would end git at the limit without a word. */
+function programFor(
+  server: string | undefined,
+  { fetchBytes }: GitSettings,
+): readonly [string, ...string[]] {
+  if (server === undefined || fetchBytes === undefined) return ['git'];
+  return ['prlimit', `--fsize=${fetchBytes}`, 'env', '--ignore-signal=XFSZ', 'git'];
 }
 
 function hasCredential(settings: GitSettings, url: string): boolean {

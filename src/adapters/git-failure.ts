@@ -45,6 +45,12 @@ export function serverFailure(url: string, stderr: string, authorized = false): 
   switch (kind) {
     case 'no-space':
       return noSpace(undefined, `while git fetched from ${url}: ${lastLine(stderr)}`);
+    case 'too-large':
+      return {
+        reason: 'unusable-files',
+        detail: `${url}: what the git server sends is larger than one fetch may be here.`,
+        hint: 'The limit is `limits: {fetch-mib: …}` in the configuration; the operator of this service can raise it.',
+      };
     case 'no-repository':
       return {
         reason: 'ref-not-found',
@@ -109,6 +115,7 @@ const passing = new RegExp(
 );
 
 type Kind =
+  | 'too-large'
   | 'no-space'
   | 'no-repository'
   | 'no-object'
@@ -127,10 +134,11 @@ function kindOf(stderr: string): Kind {
  */
 const kinds: readonly (readonly [RegExp, Kind])[] = [
   [/^(?!remote:).*(no space left on device|disk quota exceeded)/im, 'no-space'],
+  [/^(?!remote:).*file too large/im, 'too-large'],
   [/transport '[^']*' not allowed/, 'not-allowed'],
   [/certificate (problem|verification)|unable to get local issuer/i, 'untrusted'],
   [/^(?!remote:).*read-only file system/im, 'machine'],
-  [/not our ref|couldn't find remote ref|unadvertised object|bad object/i, 'no-object'],
+  [/not our ref|couldn't find remote ref|unadvertised object|(?<!pack has )bad object/i, 'no-object'],
   [
     /repository '[^']*' not found|repository not found|does not appear to be a git repository|could not read (Username|Password)|authentication failed|terminal prompts disabled|error: 403|error: 404/i,
     'no-repository',

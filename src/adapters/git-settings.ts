@@ -8,6 +8,8 @@ export interface GitSettings {
   readonly credentials: Readonly<Record<string, { username: string; password: string }>>;
   /** File of further certificate authorities. */
   readonly ca?: string;
+  /** Bytes that one fetch may bring; default: any. */
+  readonly fetchBytes?: number;
   /** What git may speak; default: http, https and ssh. Tests add `file`. */
   readonly protocols?: readonly string[];
 }
@@ -56,6 +58,8 @@ const fixed: readonly GitSetting[] = [
   ['fetch.recurseSubmodules', 'false'],
   ['fetch.writeCommitGraph', 'false'],
   ['transfer.fsckObjects', 'false'],
+  // One file for all that a fetch brings: its size can be limited.
+  ['fetch.unpackLimit', '1'],
   // Git would take our credential along to any host: see followRedirects.
   ['http.followRedirects', 'false'],
   // A server that sends less for half a minute is gone; while it packs, it sends five bytes every five seconds.

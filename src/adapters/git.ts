@@ -19,7 +19,7 @@ export interface GitTools {
 
 /** Git as a configuration says. Throws FailureError `bad-configuration` where a secret is missing. */
 export async function openGit(
-  configuration: Pick<LoadedConfiguration, 'git' | 'urls' | 'forges' | 'state'>,
+  configuration: Pick<LoadedConfiguration, 'git' | 'urls' | 'forges' | 'state' | 'limits'>,
   environment: Readonly<Record<string, string | undefined>>,
   options: GitConditions & {
     readonly protocols?: readonly string[];
@@ -29,6 +29,7 @@ export async function openGit(
 ): Promise<GitTools> {
   const settings: GitSettings = {
     urls: configuration.urls,
+    fetchBytes: configuration.limits['fetch-mib'] * 2 ** 20,
     credentials: await readCredentials(configuration, environment),
     ...(configuration.git.ca === undefined ? {} : { ca: configuration.git.ca }),
     ...(options.protocols === undefined ? {} : { protocols: options.protocols }),

@@ -1,4 +1,5 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { TestRepository } from '../../test/support/git-repository.ts';
 import { type HostileGit, startHostileGit } from '../../test/support/hostile-git.ts';
@@ -84,6 +85,31 @@ test('what a server says instead of git’s protocol is a failure of it', async 
   server.lie();
   await mirror.fetch(server.url('r'), [head]);
   expect(readText((await mirror.files(head)).files, 'f')).toBe('head\n');
+});
+
+test('a fetch that brings more than it may is ended, and names the limit', async () => {
+  const large = await server.repository('large');
+  const commit = await large.commit('large', { f: randomBytes(300_000).toString('base64') });
+  await large.publish();
+  const url = server.url('large');
+  const folder = `${server.folder}/${randomUUID()}`;
+  const open = (fetchBytes: number) =>
+    createMirrors(
+      createGit({ urls: {}, credentials: {}, fetchBytes }, { persist }),
+      openShelf(folder),
+      `${server.folder}/wholes`,
+    ).mirror(url);
+  const bounded = await open(100_000);
+  await bounded.fetch(url, [commit]);
+  expect(await failureOf(bounded.files(commit))).toMatchObject({
+    reason: 'unusable-files',
+    hint: expect.stringContaining('fetch-mib'),
+  });
+  const wide = await open(1_000_000);
+  await wide.fetch(url, [commit]);
+  expect((await wide.files(commit)).files.size).toBe(1);
+  const left = await readdir(folder, { recursive: true });
+  expect(left.filter((file) => file.includes('tmp_'))).toEqual([]);
 });
 
 test('the commit that was looked at first is built, or told to be gone', async () => {

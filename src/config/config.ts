@@ -151,6 +151,12 @@ export const Configuration = z.strictObject({
         .default(16)
         .describe('Log of a step in MiB; of a longer one the beginning and the end are kept.'),
       sandbox,
+      'fetch-mib': z
+        .number()
+        .int()
+        .min(1)
+        .default(4096)
+        .describe('What one fetch from a git server may bring, in MiB; a larger one is ended.'),
       'keep-days': z
         .number()
         .min(1)
