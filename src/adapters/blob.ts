@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { Agent, fetch, type Response } from 'undici';
+import { Agent, type Response } from 'undici';
+import { z } from 'zod';
 import type { Digest } from '../plan/names.ts';
+import { fetchFollowing, isOwn, placeOf } from './follow-redirects.ts';
 import { hostOf } from './reach.ts';
 import { RegistryTrouble } from './registry-trouble.ts';
 
@@ -79,11 +81,16 @@ async function getAuthorized(
   place: BlobPlace,
 ): Promise<Response> {
   const first = await get(url, {}, place);
-  if (first.status !== 401) return first;
+  if (!isChallenge(first, url)) return first;
   await first.body?.cancel();
   const challenge = first.headers.get('www-authenticate') ?? '';
   const authorization = await authorizationFor(challenge, { path, host, actions: 'pull' }, place);
   return authorization === undefined ? first : get(url, { authorization }, place);
+}
+
+/** Whether an answer asks for a credential, and comes from whom it is for: where a redirect led, none is due. */
+export function isChallenge({ status, url }: Response, asked: string | URL): boolean {
+  return status === 401 && new URL(url).origin === new URL(asked).origin;
 }
 
 /** What is asked for: `pull`, or `pull,push`. */
@@ -109,7 +116,8 @@ function get(
   headers: Record<string, string>,
   place: Parameters<typeof authorizationFor>[2],
 ): Promise<Response> {
-  return fetch(url, {
+  return fetchFollowing(new URL(url), {
+    method: 'GET',
     headers,
     dispatcher: agentFor(place),
     ...(place.signal ? { signal: place.signal } : {}),
@@ -145,7 +153,7 @@ function parseChallenge(header: string): Challenge {
 
 async function fetchToken(
   { parameters }: Challenge,
-  { path, actions }: Access,
+  { path, host, actions }: Access,
   basic: string | undefined,
   place: Parameters<typeof authorizationFor>[2],
 ): Promise<string | undefined> {
@@ -154,19 +162,36 @@ async function fetchToken(
   const url = new URL(realm);
   // The credential is for the registry: never over plain HTTP where the registry has TLS.
   if (url.protocol !== 'https:' && !place.insecure) return undefined;
+  // A registry elsewhere has nothing to ask of the services of this machine.
+  if (isOwn(url) && !isOwn(new URL(`http://${host}`))) return undefined;
   if (parameters['service'] !== undefined) url.searchParams.set('service', parameters['service']);
   url.searchParams.set('scope', `repository:${path}:${actions}`);
   const response = await get(url.href, basic === undefined ? {} : { authorization: basic }, place);
   if (!response.ok) {
     await response.body?.cancel();
     const after = response.headers.get('retry-after');
-    const trouble = RegistryTrouble.fromStatus(response.status, realm, after);
+    const trouble = RegistryTrouble.fromStatus(response.status, placeOf(url), after);
     if (trouble.trouble === 'passing') throw trouble;
     return undefined;
   }
-  const answer = (await response.json()) as { token?: string; access_token?: string };
-  const token = answer.token ?? answer.access_token;
+  const answer = TokenAnswer.safeParse(await readJson(response, tokenLimit, placeOf(url)));
+  if (!answer.success) throw new RegistryTrouble('unusable', `${placeOf(url)} sent no token`);
+  const token = answer.data.token ?? answer.data.access_token;
   return token === undefined ? undefined : `Bearer ${token}`;
+}
+
+/** The largest ones, with many claims, have some ten kilobytes. */
+const tokenLimit = 256 * 1024;
+const Token = z.string().regex(/^[\x21-\x7e]*$/);
+const TokenAnswer = z.object({ token: Token.optional(), access_token: Token.optional() });
+
+async function readJson(response: Response, limit: number, from: string): Promise<unknown> {
+  const bytes = await readAtMost(response, limit, from);
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    throw new RegistryTrouble('garbled', `${from} sent what is not JSON`);
+  }
 }
 
 /** The Basic authorization of the configured authfile, or of the user's own where none is configured. */
@@ -214,14 +239,15 @@ function findCredential(text: string, host: string, path: string): string | unde
   return undefined;
 }
 
-async function readAtMost(response: Response, limit: number, url: string): Promise<Buffer> {
+/** The body of an answer; throws RegistryTrouble beyond `limit` bytes, whatever their number was said to be. */
+export async function readAtMost(response: Response, limit: number, url: string): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   let length = 0;
   for await (const piece of response.body ?? []) {
     length += piece.length;
     if (length > limit)
       throw new RegistryTrouble(
-        'other',
+        'unusable',
         `${url} is longer than ${limit} bytes, the most that is read`,
       );
     pieces.push(piece);

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type Digest, parseDigest } from '../plan/names.ts';
 import { digestOf } from '../steps/oci-layout.ts';
 import type { Registry, StoredManifest } from '../steps/step.ts';
@@ -18,6 +19,9 @@ import {
 import { RegistryTrouble } from './registry-trouble.ts';
 import { checked } from './skopeo.ts';
 
+/** What is asked of a registry without a look at its manifest before. */
+export type PlainRegistry = Omit<Registry, 'pullLayout'>;
+
 interface QuickOptions extends Pick<RepositoryPlace, 'signal' | 'idle'> {
   readonly configuration: ReachConfiguration;
   /** An authfile without credentials. */
@@ -28,7 +32,7 @@ interface QuickOptions extends Pick<RepositoryPlace, 'signal' | 'idle'> {
  * The same registry by HTTP, without a process for every question. Where an answer is not the plain one, `registry` is asked, which
  * knows this machine's certificates and logins, and what went wrong.
  */
-export function quick(registry: Registry, options: QuickOptions): Registry {
+export function quick(registry: PlainRegistry, options: QuickOptions): PlainRegistry {
   const { configuration, noCredentials, signal, idle } = options;
 
   /** Where a reference is reached, and its tag or digest. */
@@ -51,7 +55,7 @@ export function quick(registry: Registry, options: QuickOptions): Registry {
     if (source[0].repository !== aim[0].repository) return undefined;
     const bytes = await getManifest(...source);
     if (bytes === undefined || bytes === null) return undefined;
-    const { mediaType, digest } = describeManifest(bytes);
+    const { mediaType, digest } = describeManifest(bytes, from);
     return (await putManifest(...aim, bytes, mediaType)) ? digest : undefined;
   };
 
@@ -65,7 +69,7 @@ export function quick(registry: Registry, options: QuickOptions): Registry {
     async manifest(reference) {
       const found = await getManifest(...placed(reference));
       if (found === undefined) return registry.manifest(reference);
-      return found === null ? undefined : describeManifest(found);
+      return found === null ? undefined : describeManifest(found, reference);
     },
     copy: async (from, to) => (await retag(from, to)) ?? registry.copy(from, to),
     async pushLayout(folder, to) {
@@ -83,22 +87,45 @@ export function quick(registry: Registry, options: QuickOptions): Registry {
   };
 }
 
-/** The manifest in these bytes; throws RegistryTrouble where they are none. */
-export function describeManifest(bytes: Buffer): StoredManifest {
-  const manifest = parseJson(bytes) as { mediaType?: string; manifests?: unknown };
-  const kind = manifest.manifests === undefined ? 'manifest' : 'index';
-  return {
-    digest: digestOf(bytes),
-    // An OCI manifest need not say what it is.
-    mediaType: manifest.mediaType ?? `application/vnd.oci.image.${kind}.v1+json`,
-    bytes,
-  };
+/**
+ * What a registry sent for a reference; throws RegistryTrouble where it is no manifest, another one than the digest asked for, or
+ * one that can be read in two ways (https://github.com/advisories/GHSA-77vh-xpmg-72qh).
+ */
+export function describeManifest(bytes: Buffer, reference: string): StoredManifest {
+  const digest = digestOf(bytes);
+  const wanted = parseDigest(reference.split('@')[1] ?? '');
+  if (wanted !== undefined && wanted !== digest)
+    throw new RegistryTrouble(
+      'garbled',
+      `the manifest ${wanted} that it sent has digest ${digest}`,
+    );
+  const { mediaType, ...manifest } = parseShape(bytes);
+  const isIndex = manifest.manifests !== undefined;
+  if (isIndex && (manifest.layers !== undefined || manifest.config !== undefined))
+    throw new RegistryTrouble('unusable', 'what it sent is an image and a list of images at once');
+  // An OCI manifest need not say what it is.
+  const unsaid = `application/vnd.oci.image.${isIndex ? 'index' : 'manifest'}.v1+json`;
+  return { digest, mediaType: mediaType ?? unsaid, bytes };
 }
 
-function parseJson(bytes: Buffer): unknown {
+const Shape = z.object({
+  mediaType: z
+    .string()
+    .regex(/^[\w.+-]{1,100}\/[\w.+-]{1,100}$/)
+    .optional(),
+  manifests: z.unknown().optional(),
+  layers: z.unknown().optional(),
+  config: z.unknown().optional(),
+});
+
+function parseShape(bytes: Buffer): z.infer<typeof Shape> {
+  let json: unknown;
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    json = JSON.parse(bytes.toString('utf8'));
   } catch {
     throw new RegistryTrouble('garbled', 'the manifest that it sent is not JSON');
   }
+  const shape = Shape.safeParse(json);
+  if (shape.success) return shape.data;
+  throw new RegistryTrouble('unusable', 'what it sent is JSON, but no manifest');
 }

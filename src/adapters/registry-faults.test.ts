@@ -253,7 +253,7 @@ describe('trouble that stays', () => {
     await registry.pushLayout(await layout('a'), `${proxy.host}/t/a:1`);
     proxy.script(first(100, /GET .*\/blobs\//, { kind: 'corrupt', at: 5 }));
     const failure = await failureOf(registry.blob(`${proxy.host}/t/a`, layerDigest, 1e6));
-    expect(failure).toMatchObject({ reason: 'registry-unavailable' });
+    expect(failure).toMatchObject({ reason: 'registry-unusable' });
     expect(failure.hint).toContain('storage is damaged');
     expect(told).toHaveLength(3);
   });

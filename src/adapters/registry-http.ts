@@ -1,8 +1,9 @@
 import { openAsBlob } from 'node:fs';
 import { join } from 'node:path';
-import { fetch, type Response } from 'undici';
-import { type Descriptor, digestOf, readBlob, readLayout } from '../steps/oci-layout.ts';
-import { agentFor, authorizationFor, overScheme } from './blob.ts';
+import type { Response } from 'undici';
+import { type Descriptor, manifestLimit, readBlob, readLayout } from '../steps/oci-layout.ts';
+import { agentFor, authorizationFor, isChallenge, overScheme, readAtMost } from './blob.ts';
+import { fetchFollowing, placeOf } from './follow-redirects.ts';
 import { hostOf } from './reach.ts';
 import { RegistryTrouble } from './registry-trouble.ts';
 
@@ -30,11 +31,8 @@ export async function getManifest(place: RepositoryPlace, reference: string): Pr
   return usually(place, async (call) => {
     const accept = { headers: { accept: manifestTypes } };
     const response = await call('GET', `manifests/${reference}`, accept);
-    if (response.status === 200) {
-      const bytes = Buffer.from(await response.arrayBuffer());
-      if (!reference.startsWith('sha256:') || digestOf(bytes) === reference) return bytes;
-      throw new RegistryTrouble('garbled', `${response.url} sent another manifest`);
-    }
+    if (response.status === 200)
+      return readAtMost(response, manifestLimit, `manifest ${reference}`);
     await response.body?.cancel();
     return response.status === 404 ? null : undefined;
   });
@@ -81,8 +79,8 @@ export async function putLayout(
   const put = await Promise.all(blobs.map((blob) => putBlob(place, blob, folder)));
   if (!put.every((there) => there === true)) return undefined;
   const mediaType = manifest.mediaType ?? 'application/vnd.oci.image.manifest.v1+json';
-  const size = 4 * 1024 * 1024;
-  const bytes = await readBlob(folder, { digest, mediaType, size }, size);
+  const known = { digest, mediaType, size: manifestLimit };
+  const bytes = await readBlob(folder, known, manifestLimit);
   return (await putManifest(place, reference, bytes, mediaType)) ? digest : undefined;
 }
 
@@ -146,7 +144,7 @@ async function send(
   const actions = method === 'GET' ? 'pull' : 'pull,push';
   const memory = `${authfile} ${host}/${path} ${actions}`;
   const attempt = (authorization?: string) =>
-    fetch(url, {
+    fetchFollowing(url, {
       ...{ method, dispatcher },
       headers: { ...headers, ...(authorization !== undefined && { authorization }) },
       ...(body !== undefined && { body }),
@@ -154,7 +152,7 @@ async function send(
     });
   const known = authorizations.get(memory);
   const first = await attempt(known && known.until > Date.now() ? known.header : undefined);
-  if (first.status !== 401) return first;
+  if (!isChallenge(first, url)) return first;
   await first.body?.cancel();
   const challenge = first.headers.get('www-authenticate') ?? '';
   const header = await authorizationFor(challenge, { path, host, actions }, place);
@@ -173,7 +171,7 @@ async function usually<Value>(
     const call: Call = async (method, target, message = {}) => {
       const response = await send(scheme, place, method, target, message);
       const { status, url, headers } = response;
-      const trouble = RegistryTrouble.fromStatus(status, url, headers.get('retry-after'));
+      const trouble = RegistryTrouble.fromStatus(status, placeOf(url), headers.get('retry-after'));
       if (status < 400 || trouble.trouble !== 'passing') return response;
       await response.body?.cancel();
       throw trouble;

@@ -47,3 +47,15 @@ test.for([
   const read = RegistryTrouble.fromMessages(`Getting image source signatures\n${fatal(message)}`);
   expect(read).toMatchObject({ trouble, message });
 });
+
+test('what a registry says is read whatever bytes it has, and told without those that steer a terminal', () => {
+  // Go quotes what it is told in its own way, which is not JSON's.
+  const quoted = String.raw`"manifest unknown: \x1b]0;evil\a \x1b[31mred\x1b[0m \u202eno\nmore \\ \"Basic c2VjcmV0OnNlY3JldA==\" \U0001f600"`;
+  const read = RegistryTrouble.fromMessages(`time="2026-11-23" level=fatal msg=${quoted}\n`);
+  expect(read).toMatchObject({
+    trouble: 'not-found',
+    message: 'manifest unknown: red no more \\ "Basic …" 😀',
+  });
+  const long = RegistryTrouble.fromMessages(`Error: ${'x'.repeat(1_000_000)}`);
+  expect(long.message.length).toBeLessThan(1000);
+});

@@ -1,14 +1,18 @@
+import { stripVTControlCharacters } from 'node:util';
 import { meansNoSpace, noSpace } from '../builds/disk-full.ts';
 import { FailureError } from '../builds/failure.ts';
+import { harmless } from '../steps/log-file.ts';
+import { unusable } from '../steps/registry-content.ts';
 import type { Passing } from './persist.ts';
 import { hostOf } from './reach.ts';
 
 /**
  * What a registry's refusal means. `not-found`: no such repository, tag or digest. `denied`: no credential,
  * or not enough of one. `passing`: trying again may help. `garbled`: the bytes are not what they should be, which trying
- * again may help, too, unless it is the registry that has them so. `other`: nothing helps.
+ * again may help, too, unless it is the registry that has them so. `unusable`: no registry should answer so, and no question
+ * will change it. `other`: nothing helps.
  */
-export type Trouble = 'not-found' | 'denied' | 'passing' | 'garbled' | 'other';
+export type Trouble = 'not-found' | 'denied' | 'passing' | 'garbled' | 'unusable' | 'other';
 
 /** A registry did not do what it was asked to do. */
 export class RegistryTrouble extends Error {
@@ -17,7 +21,7 @@ export class RegistryTrouble extends Error {
   readonly after: number | undefined;
 
   constructor(trouble: Trouble, message: string, after?: number) {
-    super(message);
+    super(plainLine(message));
     this.name = 'RegistryTrouble';
     this.trouble = trouble;
     this.after = after;
@@ -58,11 +62,12 @@ export function registryFailure(reference: string, trouble: RegistryTrouble): Fa
   const host = hostOf(reference);
   // Its own words of a full disk do not reach us: this one is ours.
   if (meansNoSpace(trouble.message)) return new FailureError(noSpace(undefined, trouble.message));
-  const hints: Readonly<Record<Trouble, string>> = {
+  if (trouble.trouble === 'garbled' || trouble.trouble === 'unusable')
+    return unusable(reference, trouble.message);
+  const hints: Readonly<Record<Exclude<Trouble, 'garbled' | 'unusable'>, string>> = {
     'not-found': 'Check the name, and that it was pushed.',
     denied: `Log in with \`skopeo login ${host}\`, or name a containers-auth.json(5) with access as \`authfile\` in the configuration.`,
     passing: `Check that ${host} runs and can be reached from here, then ask again: what was finished is kept. A registry whose storage is full answers 500 to what is pushed: its own log says so. One that is reachable elsewhere can be named under \`mirrors\`.`,
-    garbled: `Something between here and ${host} changes what it sends, or its storage is damaged: if asking again does not help, remove what it holds there, and it is made anew.`,
     other: `See what ${host} says. Plain HTTP or an unknown certificate must be allowed: \`registries: {"${host}": {insecure: true}}\`.`,
   };
   return new FailureError({
@@ -73,7 +78,21 @@ export function registryFailure(reference: string, trouble: RegistryTrouble): Fa
   });
 }
 
+/** What others wrote, as part of a sentence of ours: on one line, not long, without what steers a terminal, and without credentials. */
+function plainLine(text: string): string {
+  const plain = stripVTControlCharacters(harmless(text.slice(0, 64 * 1024)))
+    .replace(/\b(basic|bearer) +[\w.~+/=-]{8,}/gi, '$1 …')
+    .replace(/\p{Bidi_Control}/gu, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+  return plain.length <= mostCharacters ? plain : `${plain.slice(0, mostCharacters)}…`;
+}
+
+const mostCharacters = 600;
+
 const meanings: readonly (readonly [Trouble, RegExp])[] = [
+  // A blob that is longer than its manifest says meets the limit of what skopeo may write.
+  ['unusable', /: file too large$/],
   // A registry that was started anew has forgotten the uploads that were under way.
   ['passing', /blob upload (unknown|invalid)/i],
   [
@@ -96,5 +115,16 @@ function lastLine(stderr: string): string {
   const lines = stderr.trim().split('\n');
   const line = lines.findLast((text) => !text.includes(' level=debug ')) ?? '';
   const quoted = /\bmsg=("(?:[^"\\]|\\.)*")/.exec(line)?.[1];
-  return quoted === undefined ? line.replace(/^Error: /, '') : (JSON.parse(quoted) as string);
+  return quoted === undefined ? line.replace(/^Error: /, '') : unquote(quoted);
+}
+
+/** Go's quoted text, which is not JSON: what a registry says may hold any byte (`\x1b`, `\a`). */
+function unquote(quoted: string): string {
+  const escapes = /\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))/gs;
+  return quoted.slice(1, -1).replace(escapes, (_, ...[x, u, long, one = '']: string[]) => {
+    const code = x ?? u ?? long;
+    if (code !== undefined)
+      return String.fromCodePoint(Math.min(Number.parseInt(code, 16), 0x10ffff));
+    return /[abfnrtv]/.test(one) ? ' ' : one;
+  });
 }

@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises';
 import { type Digest, parseDigest } from '../plan/names.ts';
 import type { Registry } from '../steps/step.ts';
 import { fetchBlob } from './blob.ts';
 import { briefPatience, createPersist, type Persist } from './persist.ts';
-import { describeManifest, quick } from './quick-registry.ts';
+import { pullLayout } from './pull-layout.ts';
+import { describeManifest, type PlainRegistry, quick } from './quick-registry.ts';
 import {
   authfileFor,
   isInsecure,
@@ -31,7 +31,10 @@ export async function createRegistry(
   const { noCredentials } = skopeo;
   const { signal, idle = idleLimit } = options;
   const over = registryOver(skopeo, configuration, options);
-  return retrying(quick(over, { configuration, noCredentials, signal, idle }), persist);
+  const asked = quick(over, { configuration, noCredentials, signal, idle });
+  const pull = (from: string, folder: string) =>
+    digested(pullLayout(from, folder, { skopeo, registry: asked }));
+  return retrying({ ...asked, pullLayout: pull }, persist);
 }
 
 /** Asks once, and throws RegistryTrouble. */
@@ -39,11 +42,11 @@ function registryOver(
   skopeo: Skopeo,
   configuration: ReachConfiguration,
   { folder, signal, idle = idleLimit }: SkopeoOptions,
-): Registry {
+): PlainRegistry {
   return {
     async manifest(reference) {
       try {
-        return describeManifest(await skopeo.inspect(reference));
+        return describeManifest(await skopeo.inspect(reference), reference);
       } catch (error) {
         if (isAbsent(error, authfileFor(reference, configuration))) return undefined;
         throw error;
@@ -62,8 +65,6 @@ function registryOver(
         skopeo.copy([...exactly, '--all', ...side, 'oci:.', `docker://${checked(to)}`], layout),
       );
     },
-
-    pullLayout: (from, layout) => digested(pullLayout(skopeo, from, layout)),
 
     async blob(repository, digest, limit) {
       const place = {
@@ -86,14 +87,6 @@ function registryOver(
 
 /** Signatures name a place: a copy elsewhere would carry wrong ones, and skopeo refuses some targets with them. */
 const exactly = ['--preserve-digests', '--remove-signatures'];
-
-async function pullLayout(skopeo: Skopeo, from: string, folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true });
-  // Docker's media types have no place in an OCI layout: only such an image is converted, and its digest changes.
-  const format = ['--remove-signatures', '--format', 'oci'];
-  const names = [`docker://${checked(from)}`, 'oci:.'];
-  return skopeo.copy([...format, ...skopeo.side('src', from), ...names], folder);
-}
 
 async function canPull(skopeo: Skopeo, reference: string, authfile: string): Promise<boolean> {
   try {

@@ -25,8 +25,8 @@ export interface Skopeo {
   inspect(reference: string, authfile?: string): Promise<Buffer>;
   /** All tags of a repository. */
   tags(repository: string): Promise<readonly string[]>;
-  /** Runs `skopeo copy`, in the folder `cwd`, and returns the digest of what was written. */
-  copy(args: readonly string[], cwd: string): Promise<string>;
+  /** Runs `skopeo copy`, in the folder `cwd`, and returns the digest of what was written. No file that it writes may be larger than `largest`. */
+  copy(args: readonly string[], cwd: string, largest?: number): Promise<string>;
   /** Arguments that say how to reach one side of a copy. */
   side(side: 'src' | 'dest', reference: string): readonly string[];
   /** An authfile without credentials. */
@@ -49,14 +49,22 @@ export async function createSkopeo(
   const mirrors = await writeRegistriesConf(configuration, folder);
   const { signal, idle } = options;
 
-  const command = (args: readonly string[], cwd: string, timeout?: number): Promise<Buffer> =>
-    runRegistryCommand('skopeo', ['--debug', ...mirrors, ...args], {
+  const command = (
+    args: readonly string[],
+    cwd: string,
+    { timeout, largest }: { timeout?: number; largest?: number | undefined } = {},
+  ): Promise<Buffer> => {
+    const skopeo = ['--debug', ...mirrors, ...args];
+    const limited = [`--fsize=${largest}`, 'skopeo', ...skopeo];
+    const isLimited = largest !== undefined;
+    return runRegistryCommand(isLimited ? 'prlimit' : 'skopeo', isLimited ? limited : skopeo, {
       cwd,
       inherit: [...networkVariables, 'XDG_RUNTIME_DIR', 'REGISTRY_AUTH_FILE'],
       ...(signal && { signal }),
       ...(idle && { idle }),
       ...(timeout && { timeout }),
     });
+  };
 
   return {
     noCredentials,
@@ -68,13 +76,15 @@ export async function createSkopeo(
       const secure = isInsecure(reference, configuration) ? ['--tls-verify=false'] : [];
       const how = [...secure, ...option('--authfile', authfile)];
       const name = `docker://${checked(reference)}`;
-      return command(['inspect', '--raw', ...how, name], folder, inspectLimit);
+      return command(['inspect', '--raw', ...how, name], folder, {
+        timeout: inspectLimit,
+      });
     },
-    copy: async (args, cwd) => {
+    copy: async (args, cwd, largest) => {
       const workdir = await mkdtemp(join(folder, 'copy-'));
       const file = join(workdir, 'digest');
       try {
-        await command(['copy', '--digestfile', file, ...args], cwd);
+        await command(['copy', '--digestfile', file, ...args], cwd, { largest });
         return (await readFile(file, 'utf8')).trim();
       } finally {
         await rm(workdir, { recursive: true });

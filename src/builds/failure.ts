@@ -141,6 +141,12 @@ export const reasons = {
     owner: 'infrastructure',
     title: 'The registry does not answer',
   },
+  'registry-unusable': {
+    status: 502,
+    exit: 4,
+    owner: 'infrastructure',
+    title: 'The registry sends something else',
+  },
   'git-too-slow': {
     status: 504,
     exit: 4,

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { FileTree } from '../plan/file-tree.ts';
 import type { Digest } from '../plan/names.ts';
-import { blobOf, parseManifest, uncompressed, writeLayout, zstdLayer } from './oci-layout.ts';
+import { blobOf, writeLayout, zstdLayer } from './oci-layout.ts';
+import { imageManifest, jsonContent, layerFiles, unusable } from './registry-content.ts';
 import type { Registry } from './step.ts';
-import { generousLimits, unpackTree } from './tar-tree.ts';
+import { generousLimits } from './tar-tree.ts';
 
 /** What an artifact holds: anything that passes between steps and is no image. */
 export interface ArtifactContent {
@@ -49,20 +50,19 @@ export async function readArtifact(
 ): Promise<Artifact | undefined> {
   const stored = await registry.manifest(reference);
   if (stored === undefined) return undefined;
-  const { config: described, layers } = parseManifest(stored.bytes);
+  const { config: described, layers } = imageManifest(reference, stored.bytes);
   const [layer] = layers;
-  if (described.mediaType !== configMediaType || layer === undefined) {
-    throw new Error(`${reference} is not an artifact of Tributary`);
+  if (described.mediaType !== configMediaType || layer === undefined || layers.length > 1) {
+    throw unusable(reference, 'it is not an artifact of Tributary');
   }
   const repository = reference.replace(/@sha256:[0-9a-f]{64}$/, '').replace(/:[^/:]+$/, '');
   const [config, packed] = await Promise.all([
-    registry.blob(repository, described.digest, configLimit),
-    registry.blob(repository, layer.digest, generousLimits.bytes),
+    registry.blob(repository, described.digest, Math.min(described.size, configLimit)),
+    registry.blob(repository, layer.digest, Math.min(layer.size, generousLimits.bytes)),
   ]);
-  const { kind, metadata } = ArtifactConfig.parse(JSON.parse(config.toString()));
-  const files = await unpackTree(uncompressed(packed, generousLimits.bytes), generousLimits);
-  if (!files.ok) throw new Error(`${reference} cannot be unpacked: ${files.failures.join(', ')}`);
-  return { digest: stored.digest, kind, metadata, files: files.value };
+  const { kind, metadata } = jsonContent(reference, config, ArtifactConfig);
+  const files = await layerFiles(reference, packed, generousLimits);
+  return { digest: stored.digest, kind, metadata, files };
 }
 
 async function inFolder<Value>(workdir: string, work: (folder: string) => Promise<Value>) {

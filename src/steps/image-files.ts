@@ -1,8 +1,9 @@
 import type { FileTree } from '../plan/file-tree.ts';
 import { withFiles } from '../plan/file-tree.ts';
-import { type Descriptor, type ImageManifest, parseManifest, uncompressed } from './oci-layout.ts';
+import type { Descriptor, ImageManifest } from './oci-layout.ts';
+import { imageManifest, layerFiles } from './registry-content.ts';
 import type { Registry } from './step.ts';
-import { type TarLimits, unpackTree } from './tar-tree.ts';
+import type { TarLimits } from './tar-tree.ts';
 
 /** `host/path` of `host/path:tag` or `host/path@sha256:…`. */
 function repositoryOf(reference: string): string {
@@ -15,7 +16,7 @@ export async function readManifest(
   reference: string,
 ): Promise<ImageManifest | undefined> {
   const stored = await registry.manifest(reference);
-  return stored === undefined ? undefined : parseManifest(stored.bytes);
+  return stored === undefined ? undefined : imageManifest(reference, stored.bytes);
 }
 
 const dataLimits: TarLimits = { bytes: 256 * 1024 * 1024, entries: 100_000 };
@@ -26,10 +27,9 @@ export async function readLayerFiles(
   repository: string,
   layer: Descriptor,
 ): Promise<FileTree> {
-  const packed = await registry.blob(repository, layer.digest, dataLimits.bytes);
-  const files = await unpackTree(uncompressed(packed, dataLimits.bytes), dataLimits);
-  if (!files.ok) throw new Error(`layer ${layer.digest}: ${files.failures.join(', ')}`);
-  return files.value;
+  const limit = Math.min(layer.size, dataLimits.bytes);
+  const packed = await registry.blob(repository, layer.digest, limit);
+  return layerFiles(`${repository}@${layer.digest}`, packed, dataLimits);
 }
 
 /** The files of an image that holds nothing but data: its layers one over the other. */

@@ -31,6 +31,16 @@ export const ImageManifest = z.looseObject({
 });
 export type ImageManifest = z.infer<typeof ImageManifest>;
 
+/** A list of images for several platforms, of OCI's kind (index) or Docker's (manifest list). */
+export const ImageIndex = z.object({
+  manifests: z.array(
+    z.object({
+      digest,
+      platform: z.object({ os: z.string(), architecture: z.string() }).optional(),
+    }),
+  ),
+});
+
 /** Media types that we write. */
 export const mediaTypes = {
   index: 'application/vnd.oci.image.index.v1+json',
@@ -145,7 +155,8 @@ export async function readLayout(folder: string): Promise<ReadLayout> {
   return { digest: descriptor.digest, manifest: parseManifest(bytes) };
 }
 
-const manifestLimit = 4 * 1024 * 1024;
+/** Bytes of a manifest, and of an image's config, at most: what registries take, too. */
+export const manifestLimit = 4 * 1024 * 1024;
 
 /** The manifest in these bytes; throws where they are none (an index of several platforms, for one). */
 export function parseManifest(bytes: Buffer): ImageManifest {

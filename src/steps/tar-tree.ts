@@ -1,4 +1,4 @@
-import { packTar, type TarEntry, unpackTar } from 'modern-tar';
+import { packTar, type TarEntry, type TarHeader, unpackTar } from 'modern-tar';
 import { failed, ok, type Result } from '../builds/result.ts';
 import {
   type FileTree,
@@ -8,6 +8,7 @@ import {
   type TreeFile,
   treeProblem,
 } from '../plan/file-tree.ts';
+import { strangeType } from './tar-types.ts';
 
 /** What an archive may hold at most. */
 export interface TarLimits {
@@ -67,7 +68,11 @@ export async function unpackTree(
   let count = 0;
   const tree = new Map<string, TreeFile>();
   try {
-    const filter = () => {
+    const strange = strangeType(archive);
+    if (strange !== undefined) return failed(strange);
+    const filter = ({ pax }: TarHeader) => {
+      // Only beyond 8 GiB is there need of it: elsewhere it hides headers from whom it is not known to.
+      if (pax?.['size'] !== undefined) throw new BadTar('it has a size besides its header');
       count += 1;
       if (count > limits.entries) throw new BadTar(`it has more than ${limits.entries} entries`);
       return true;

@@ -1,7 +1,6 @@
-import { z } from 'zod';
 import { FailureError } from '../../builds/failure.ts';
-import { parseDigest } from '../../plan/names.ts';
-import { type ImageManifest, parseManifest } from '../oci-layout.ts';
+import { ImageIndex, type ImageManifest, manifestLimit } from '../oci-layout.ts';
+import { imageManifest, jsonContent } from '../registry-content.ts';
 import type { StepContext, StoredManifest } from '../step.ts';
 
 /** An image as its registry describes it; its layers are not read. */
@@ -9,15 +8,6 @@ export interface BaseImage {
   readonly manifest: ImageManifest;
   readonly config: Buffer;
 }
-
-const Index = z.object({
-  manifests: z.array(
-    z.object({
-      digest: z.string(),
-      platform: z.object({ os: z.string(), architecture: z.string() }).optional(),
-    }),
-  ),
-});
 
 /** Reads manifest and config of `repository@digest`; of an index, those of the lock's platform. */
 export async function readBaseImage(
@@ -30,19 +20,18 @@ export async function readBaseImage(
   const single = stored.mediaType.match(/index|manifest\.list/)
     ? await demandManifest(`${repository}@${ofPlatform(stored, platform, reference)}`, registry)
     : stored;
-  const manifest = parseManifest(single.bytes);
-  const config = await registry.blob(repository, manifest.config.digest, configLimit);
+  const manifest = imageManifest(reference, single.bytes);
+  const { digest, size } = manifest.config;
+  const config = await registry.blob(repository, digest, Math.min(size, manifestLimit));
   return { manifest, config };
 }
 
-const configLimit = 4 * 1024 * 1024;
-
 function ofPlatform(index: StoredManifest, platform: string, reference: string): string {
-  const { manifests } = Index.parse(JSON.parse(index.bytes.toString()));
+  const { manifests } = jsonContent(reference, index.bytes, ImageIndex);
   const found = manifests.find(
     (one) => `${one.platform?.os}/${one.platform?.architecture}` === platform,
   );
-  if (found !== undefined && parseDigest(found.digest) !== undefined) return found.digest;
+  if (found !== undefined) return found.digest;
   throw new FailureError({
     reason: 'base-image-not-found',
     detail: `${reference} has no image for ${platform}.`,

@@ -3,7 +3,8 @@ import { type TarHeader, unpackTar } from 'modern-tar';
 import type { FileTree, TreeFile } from '../../plan/file-tree.ts';
 import type { Digest } from '../../plan/names.ts';
 import { readManifest } from '../image-files.ts';
-import { uncompressed } from '../oci-layout.ts';
+import type { Descriptor } from '../oci-layout.ts';
+import { layerArchive, unusable } from '../registry-content.ts';
 import type { Registry } from '../step.ts';
 
 const layerLimit = 2 * 1024 ** 3;
@@ -18,17 +19,15 @@ export async function readImageFile(
   const manifest = await readManifest(registry, `${repository}@${digest}`);
   const wanted = normal(path);
   for (const layer of [...(manifest?.layers ?? [])].reverse()) {
-    const packed = await registry.blob(repository, layer.digest, layerLimit);
-    let hidden = false;
-    const entries = await unpackTar(uncompressed(packed, layerLimit), {
-      filter: ({ name }) => {
-        hidden ||= hides(normal(name), wanted);
-        return normal(name) === wanted;
-      },
+    const hidden = new Set<string>();
+    const entries = await readLayer(registry, repository, layer, (path, type) => {
+      const target = hiddenBy(path, type);
+      if (target !== undefined) hidden.add(target);
+      return path === wanted;
     });
     const entry = entries.at(-1);
     if (entry?.data !== undefined) return Buffer.from(entry.data);
-    if (entry !== undefined || hidden) return undefined;
+    if (entry !== undefined || isBelow(wanted, hidden)) return undefined;
   }
   return undefined;
 }
@@ -45,25 +44,43 @@ export async function readImageFolder(
   const files = new Map<string, TreeFile>();
   const hiding: string[] = [];
   for (const layer of [...(manifest?.layers ?? [])].reverse()) {
-    const packed = await registry.blob(repository, layer.digest, layerLimit);
-    const marks: string[] = [];
-    const entries = await unpackTar(uncompressed(packed, layerLimit), {
-      filter: ({ name, type }) => {
-        const path = normal(name);
-        if (isMark(path)) marks.push(path);
-        return !isMark(path) && type !== 'directory' && path.startsWith(`${wanted}/`);
-      },
+    const hidden = new Set(hiding);
+    const entries = await readLayer(registry, repository, layer, (path, type) => {
+      const target = hiddenBy(path, type);
+      if (target !== undefined) hiding.push(target);
+      return !isMark(path) && type !== 'directory' && path.startsWith(`${wanted}/`);
     });
     for (const { header, data } of entries) {
-      const path = normal(header.name).slice(wanted.length + 1);
-      const hidden = hiding.some((mark) => hides(mark, `${wanted}/${path}`));
-      if (!hidden && !files.has(path)) files.set(path, asFile(header, data));
+      const path = normal(header.name);
+      const name = path.slice(wanted.length + 1);
+      if (!isBelow(path, hidden) && !files.has(name)) files.set(name, asFile(header, data));
     }
-    hiding.push(...marks);
-    if (marks.some((mark) => hides(mark, wanted))) break;
+    if (isBelow(wanted, new Set(hiding))) break;
   }
   return files;
 }
+
+/** The entries of a layer whose paths are wanted. */
+async function readLayer(
+  registry: Registry,
+  repository: string,
+  { digest, size }: Descriptor,
+  isWanted: (path: string, type: TarHeader['type']) => boolean,
+) {
+  const reference = `${repository}@${digest}`;
+  const packed = await registry.blob(repository, digest, Math.min(size, layerLimit));
+  const archive = layerArchive(reference, packed, layerLimit);
+  const filter = ({ name, type }: TarHeader) => {
+    if (leadsOut.test(name)) throw new Error(`it has an entry ${JSON.stringify(name)}`);
+    return isWanted(normal(name), type);
+  };
+  return unpackTar(archive, { filter }).catch((error: Error) => {
+    throw unusable(reference, error.message);
+  });
+}
+
+/** A folder above, or a whiteout of one: what unpacks images refuses such entries, or goes astray. */
+const leadsOut = /(^|\/)(\.\.|\.wh\.\.{0,2})(\/|$)/;
 
 /** What a hard link leads to is not looked up: it has no content here. */
 function asFile(header: TarHeader, data: Uint8Array | undefined): TreeFile {
@@ -77,13 +94,20 @@ function normal(name: string): string {
   return posix.normalize(`/${name}`).replace(/\/$/, '');
 }
 
-/** Whether an entry is a whiteout of the path or of a folder above it. */
-function hides(name: string, path: string): boolean {
-  if (!isMark(name)) return false;
-  const file = posix.basename(name);
-  const folder = posix.dirname(name);
-  const target = file === '.wh..wh..opq' ? folder : posix.join(folder, file.slice('.wh.'.length));
-  return path === target || path.startsWith(target === '/' ? '/' : `${target}/`);
+/** What an entry hides in the layers below: what a whiteout names, or all below it, as it is no folder. */
+function hiddenBy(path: string, type: TarHeader['type']): string | undefined {
+  if (!isMark(path)) return type === 'directory' ? undefined : path;
+  const file = posix.basename(path);
+  const folder = posix.dirname(path);
+  return file === '.wh..wh..opq' ? folder : posix.join(folder, file.slice('.wh.'.length));
+}
+
+/** Whether a path, or a folder above it, is among those that are hidden. */
+function isBelow(path: string, hidden: ReadonlySet<string>): boolean {
+  for (let at = path; ; at = posix.dirname(at)) {
+    if (hidden.has(at)) return true;
+    if (at === '/' || at === '.') return false;
+  }
 }
 
 function isMark(name: string): boolean {
