@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { parse } from 'yaml';
 import type { Build } from '../../src/builds/build.ts';
 import type { BuildEvent } from '../../src/builds/event.ts';
-import { leftovers, leftoversAfter, processesOf } from '../support/leftovers.ts';
+import { leftoversAfter, processesOf } from '../support/leftovers.ts';
 import { type MidStep, midStep, programsBelow, stepKinds } from '../support/mid-step.ts';
 import { type RunningService, type ServiceRig, serviceRig } from '../support/service.ts';
 import { smallProduct, smallRequest } from '../support/small-demo.ts';
@@ -115,7 +115,7 @@ test('a history that is lost is told at the start, and made anew from the record
   const log = (await service.get(`/api/builds/${failed}/steps/prepare/log`)).body;
   expect(log).toContain('0001-Accept-larger-events.patch');
   await service.stop();
-  expect(leftovers(rig.state)).toEqual([]);
+  expect(await leftoversAfter(5, rig.state)).toEqual([]);
 });
 
 /** Makes a branch of the productization repository on which a patch does not apply; gives the repository's name. */

@@ -14,7 +14,7 @@ export function leftovers(state: string, service?: number): string[] {
   };
   return [
     ...processesOf(name)
-      .filter(({ pid }) => pid !== service)
+      .filter(({ pid }) => pid !== service && !holdsLock(pid, service))
       .map(({ text }) => text),
     ...lines('/proc/self/mountinfo').filter((line) => line.includes(name)),
     // An engine keeps an empty folder of its own while it lives.
@@ -23,6 +23,12 @@ export function leftovers(state: string, service?: number): string[] {
     ...inside('storage', 'builds'),
     ...inside('temporary'),
   ];
+}
+
+/** Whether a process only holds a lock for the service itself, as it does on a mirror for a while after a request. */
+function holdsLock(pid: number, service: number | undefined): boolean {
+  const isCat = read(`/proc/${pid}/cmdline`) === 'cat\0';
+  return isCat && new RegExp(`^PPid:\\s${service}$`, 'm').test(read(`/proc/${pid}/status`));
 }
 
 /** Waits for {@link leftovers} to be gone, and gives those that are not after `seconds`. */

@@ -12,7 +12,8 @@ export async function compiling(
   for (const started = Date.now(); Date.now() - started < 60_000; await sleep(20)) {
     for (const image of images) {
       const log = join(state, 'logs', tag, String(attempt), `image~${image}.log`);
-      if (existsSync(log) && /: RUN go build/.test(readFileSync(log, 'utf8'))) return image;
+      if (existsSync(log) && /: RUN (--\S+ )*go build/.test(readFileSync(log, 'utf8')))
+        return image;
     }
   }
   throw new Error(
