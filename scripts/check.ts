@@ -6,13 +6,14 @@ import pLimit from 'p-limit';
  * `--static`: without the tests. Other arguments are vitest's.
  */
 const checks: readonly [string, string[]][] = [
-  ['format and lint', ['biome', 'ci', '--error-on-warnings', '.']],
+  ['format and lint', ['biome', 'ci', '--colors=off', '--error-on-warnings', '.']],
   // Rules that need types take most of a minute: kept out of biome.json, so that editors and `biome check` stay quick.
   [
     'promises',
     [
       'biome',
       'lint',
+      '--colors=off',
       '--only=nursery/noFloatingPromises',
       '--only=nursery/noMisusedPromises',
       'src',

@@ -138,7 +138,10 @@ const kinds: readonly (readonly [RegExp, Kind])[] = [
   [/transport '[^']*' not allowed/, 'not-allowed'],
   [/certificate (problem|verification)|unable to get local issuer/i, 'untrusted'],
   [/^(?!remote:).*read-only file system/im, 'machine'],
-  [/not our ref|couldn't find remote ref|unadvertised object|(?<!pack has )bad object/i, 'no-object'],
+  [
+    /not our ref|couldn't find remote ref|unadvertised object|(?<!pack has )bad object/i,
+    'no-object',
+  ],
   [
     /repository '[^']*' not found|repository not found|does not appear to be a git repository|could not read (Username|Password)|authentication failed|terminal prompts disabled|error: 403|error: 404/i,
     'no-repository',
