@@ -132,7 +132,7 @@ async function decide(
   pinned: Pinned,
   { tag, builder, madeBy, configuration }: PrepareContext,
 ): Promise<Plan> {
-  const service = configuration.url?.replace(/\/+$/, '') ?? `http://${configuration.listen}`;
+  const service = serviceUrl(configuration);
   const { upstreamSources: text, pinned: entries } = prepared;
   return assemblePlan({
     tag,
@@ -148,6 +148,11 @@ async function decide(
     tools: builder.tools,
     madeBy,
   });
+}
+
+/** Where a service serves what is exported. A command by itself does not listen: port 0 is none that a URL can name. */
+function serviceUrl({ url, listen }: PrepareContext['configuration']): string {
+  return url?.replace(/\/+$/, '') ?? `http://${listen.replace(/:0$/, ':8080')}`;
 }
 
 function sourceOf(
