@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { getSystemErrorMessage } from 'node:util';
 import { Agent, type Response } from 'undici';
 import { z } from 'zod';
 import type { Digest } from '../plan/names.ts';
@@ -64,8 +65,15 @@ export async function overScheme<Value>(
       const secure = await get('https').catch(() => undefined);
       if (secure !== undefined) return secure;
     }
-    throw new RegistryTrouble('passing', `${hostOf(place.repository)}: ${String(cause)}`);
+    throw new RegistryTrouble('passing', `${hostOf(place.repository)}: ${inWords(cause)}`);
   }
+}
+
+/** `connection refused`, where the system says what happened. */
+function inWords(cause: unknown): string {
+  const { errno, code, message } = cause as NodeJS.ErrnoException;
+  if (errno !== undefined) return getSystemErrorMessage(errno);
+  return message || code || String(cause);
 }
 
 /** What no other scheme would mend: nothing listens, or nothing is said. */

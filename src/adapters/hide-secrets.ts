@@ -9,9 +9,12 @@ export function hideSecrets(text: string, secrets: readonly string[]): string {
   // Very short ones would take out half of the text, and are known to whoever guesses.
   const values = secrets.filter((secret) => secret.length > 3).flatMap(formsOf);
   const longestFirst = [...new Set(values)].sort((a, b) => b.length - a.length);
-  return longestFirst
-    .reduce((rest, value) => rest.replaceAll(value, mark), text)
-    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@"'`<>]*@/gi, `$1${mark}@`);
+  return (
+    longestFirst
+      .reduce((rest, value) => rest.replaceAll(value, mark), text)
+      // Looked for from `://` on: what comes before may be a megabyte that looks like the name of a scheme.
+      .replaceAll(/(?<=:\/\/)[^\s/@"'`<>]*@/g, `${mark}@`)
+  );
 }
 
 function formsOf(secret: string): string[] {
