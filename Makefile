@@ -25,7 +25,7 @@ test-long: ## long repeats of what `make test` tries once
 	@npm run --silent test:long
 
 .PHONY: bench
-bench: ## measure it against the product's own Makefile and ko (docs/benchmarks.md): ten minutes on a quiet machine
+bench: ## measure it against the product's own Makefile and ko (docs/benchmarks.md), on an otherwise quiet machine
 	@scripts/setup.sh test
 	@node test/bench/main.ts $(BENCH)
 
