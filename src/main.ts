@@ -1,7 +1,7 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { createGitHttp } from './adapters/git-http.ts';
+import { createGitHttp } from './adapters/git/git-http.ts';
 import { createApp } from './api/app.ts';
 import { createMetrics } from './api/metrics.ts';
 import { countOpen, observed } from './api/observe-builds.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { run } from '../src/adapters/command.ts';
+import { run } from '../src/adapters/processes/command.ts';
 import { type FileTree, gitTreeSha, type TreeFile, textFile } from '../src/plan/file-tree.ts';
 
 // Not beside file-tree.ts, which decides and starts no program.

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { run } from '../src/adapters/command.ts';
+import { run } from '../src/adapters/processes/command.ts';
 import { textFile } from '../src/plan/file-tree.ts';
 import { floodLog } from './support/hostile/flood-log.ts';
 import { places } from './support/hostile/places.ts';

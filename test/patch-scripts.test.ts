@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { createBuilder } from '../src/adapters/buildah.ts';
-import { createGit } from '../src/adapters/git-command.ts';
-import { createMirrors } from '../src/adapters/git-mirrors.ts';
-import { openShelf } from '../src/adapters/shelf.ts';
+import { createBuilder } from '../src/adapters/builder/buildah.ts';
+import { createGit } from '../src/adapters/git/git-command.ts';
+import { createMirrors } from '../src/adapters/git/git-mirrors.ts';
+import { openShelf } from '../src/adapters/storage/shelf.ts';
 import { Configuration } from '../src/config/config.ts';
 import type { PatchPolicy } from '../src/plan/lock.ts';
 import type { ComponentName, TreeSha } from '../src/plan/names.ts';

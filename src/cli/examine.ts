@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { access, constants, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspectTools } from '../adapters/builder/tools.ts';
 import { createPersist, probePatience } from '../adapters/persist.ts';
-import { createRegistry } from '../adapters/registry.ts';
-import { inspectTools } from '../adapters/tools.ts';
+import { createRegistry } from '../adapters/registry/registry.ts';
 import { attempt, FailureError } from '../builds/failure.ts';
 import { Configuration } from '../config/config.ts';
 import {

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setAside } from '../adapters/set-aside.ts';
-import { openSqliteStore } from '../adapters/sqlite-store.ts';
+import { setAside } from '../adapters/builder/set-aside.ts';
+import { openSqliteStore } from '../adapters/storage/sqlite-store.ts';
 import { FailureError } from '../builds/failure.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
 import type { BuildStore } from '../engine/local/store.ts';

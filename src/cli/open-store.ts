@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openSqliteStore } from '../adapters/sqlite-store.ts';
+import { openSqliteStore } from '../adapters/storage/sqlite-store.ts';
 import type { BuildStore } from '../engine/local/store.ts';
 
 /**

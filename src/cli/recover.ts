@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { listRecords, type RecordPlace } from '../adapters/record-list.ts';
-import { createRegistry } from '../adapters/registry.ts';
+import { listRecords, type RecordPlace } from '../adapters/registry/record-list.ts';
+import { createRegistry } from '../adapters/registry/registry.ts';
 import { FailureError } from '../builds/failure.ts';
 import { type LoadedConfiguration, loadConfiguration } from '../config/load-config.ts';
 import { attemptFolders } from '../engine/local/state-folder.ts';

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { createBuilder } from '../adapters/buildah.ts';
-import { openGit } from '../adapters/git.ts';
+import { createBuilder } from '../adapters/builder/buildah.ts';
+import { toolSet } from '../adapters/builder/tool-set.ts';
+import { openGit } from '../adapters/git/git.ts';
 import { createPersist, probePatience } from '../adapters/persist.ts';
-import { createRegistry } from '../adapters/registry.ts';
-import { toolSet } from '../adapters/tool-set.ts';
+import { createRegistry } from '../adapters/registry/registry.ts';
 import type { ResolvedRequest, ServiceParts } from '../api/build-service.ts';
 import { attempt, type Failure, type Outcome } from '../builds/failure.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';

@@ -1,6 +1,6 @@
-import { openGit } from '../adapters/git.ts';
+import { toolSet } from '../adapters/builder/tool-set.ts';
+import { openGit } from '../adapters/git/git.ts';
 import type { Persist } from '../adapters/persist.ts';
-import { toolSet } from '../adapters/tool-set.ts';
 import { FailureError, mayPass } from '../builds/failure.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
 import type { Plan } from '../plan/plan.ts';

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { startProcess } from '../adapters/command.ts';
+import { startProcess } from '../adapters/processes/command.ts';
 import { parseStepMessage } from '../steps/step-message.ts';
 
 const program = fileURLToPath(new URL('../cli.ts', import.meta.url));

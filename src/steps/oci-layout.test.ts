@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { startRegistry } from '../../test/support/registry.ts';
-import { run } from '../adapters/command.ts';
+import { run } from '../adapters/processes/command.ts';
 import { type FileTree, textFile } from '../plan/file-tree.ts';
 import {
   blobOf,

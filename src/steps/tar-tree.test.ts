@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packTar, type TarEntry } from 'modern-tar';
 import { expect, onTestFinished, test } from 'vitest';
-import { run } from '../adapters/command.ts';
+import { run } from '../adapters/processes/command.ts';
 import { type FileTree, type TreeFile, textFile } from '../plan/file-tree.ts';
 import { packTree, unpackTree } from './tar-tree.ts';
 

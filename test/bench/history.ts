@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { openSqliteStore } from '../../src/adapters/sqlite-store.ts';
+import { openSqliteStore } from '../../src/adapters/storage/sqlite-store.ts';
 import type { BuildChange } from '../../src/builds/event.ts';
 import { demoBuild } from '../support/demo-build.ts';
 import { type RunningService, type ServiceRig, serviceRig } from '../support/service.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type RunningProcess, startProcess } from '../../src/adapters/command.ts';
+import { type RunningProcess, startProcess } from '../../src/adapters/processes/command.ts';
 import type { ScriptedStep } from '../../src/engine/engine-rig.ts';
 import { demoBuild } from '../support/demo-build.ts';
 import { stepKinds } from '../support/mid-step.ts';

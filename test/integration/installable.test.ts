@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { createRegistry } from '../../src/adapters/registry.ts';
+import { createRegistry } from '../../src/adapters/registry/registry.ts';
 import type { Build } from '../../src/builds/build.ts';
 import { Configuration } from '../../src/config/config.ts';
 import type { Plan } from '../../src/plan/plan.ts';

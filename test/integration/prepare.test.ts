@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/adapters/command.ts';
+import { run } from '../../src/adapters/processes/command.ts';
 import { FailureError } from '../../src/builds/failure.ts';
 import { gitTreeSha } from '../../src/plan/file-tree.ts';
 import type { Plan, StepOf } from '../../src/plan/plan.ts';

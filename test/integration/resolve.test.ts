@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type GitServer, startGitServer } from '../../examples/git-server.ts';
-import { openGit } from '../../src/adapters/git.ts';
+import { openGit } from '../../src/adapters/git/git.ts';
 import { demand } from '../../src/builds/failure.ts';
 import { Configuration } from '../../src/config/config.ts';
 import type { PinnedSource } from '../../src/plan/lock.ts';

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { createGit } from '../../src/adapters/git-command.ts';
+import { createGit } from '../../src/adapters/git/git-command.ts';
 import { digestIn } from '../support/images.ts';
 import { ourselves, type RunningService, type ServiceRig, serviceRig } from '../support/service.ts';
 

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { run } from '../../src/adapters/command.ts';
+import { run } from '../../src/adapters/processes/command.ts';
 import type { CommitSha } from '../../src/plan/names.ts';
 
 /** A real git repository on disk that tests fill with commits and that git can fetch from. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { run } from '../../src/adapters/command.ts';
+import { run } from '../../src/adapters/processes/command.ts';
 import { blobOf, mediaTypes, writeLayout } from '../../src/steps/oci-layout.ts';
 import { startRegistry } from './registry.ts';
 import { tool } from './tools.ts';

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CommandResult, run, startProcess } from '../../src/adapters/command.ts';
+import { type CommandResult, run, startProcess } from '../../src/adapters/processes/command.ts';
 import { tool } from './tools.ts';
 
 /** An object of a file-based catalog. */

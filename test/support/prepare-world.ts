@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type GitServer, startGitServer } from '../../examples/git-server.ts';
 import { makeRepositories } from '../../examples/make-repositories.ts';
-import { openGit } from '../../src/adapters/git.ts';
+import { openGit } from '../../src/adapters/git/git.ts';
 import { demand } from '../../src/builds/failure.ts';
 import { Configuration } from '../../src/config/config.ts';
 import type { Plan } from '../../src/plan/plan.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { startProcess } from '../../src/adapters/command.ts';
+import { startProcess } from '../../src/adapters/processes/command.ts';
 
 /** A registry that a test started; `close` ends it and removes what it kept. */
 export interface TestRegistry {

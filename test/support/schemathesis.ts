@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { run } from '../../src/adapters/command.ts';
+import { run } from '../../src/adapters/processes/command.ts';
 
 const program = join(import.meta.dirname, '../../.tools/python/bin/schemathesis');
 

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startContained } from '../../src/adapters/contained-process.ts';
-import { openSqliteStore } from '../../src/adapters/sqlite-store.ts';
+import { startContained } from '../../src/adapters/processes/contained-process.ts';
+import { openSqliteStore } from '../../src/adapters/storage/sqlite-store.ts';
 import type { Behavior, EngineRig, ScriptedStep } from '../../src/engine/engine-rig.ts';
 import {
   createLocalEngine,

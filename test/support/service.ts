@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { removeStepFolder } from '../../src/adapters/contained-process.ts';
+import { removeStepFolder } from '../../src/adapters/processes/contained-process.ts';
 import type { Build } from '../../src/builds/build.ts';
 import type { BuildEvent } from '../../src/builds/event.ts';
 import { parseEvents } from '../../src/cli/parse-events.ts';

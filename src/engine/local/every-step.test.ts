@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { demoBuild } from '../../../test/support/demo-build.ts';
 import { stepKinds } from '../../../test/support/mid-step.ts';
 import { type LocalRig, makeLocalRig } from '../../../test/support/scripted-engine.ts';
-import { openSqliteStore } from '../../adapters/sqlite-store.ts';
+import { openSqliteStore } from '../../adapters/storage/sqlite-store.ts';
 import { noSpace } from '../../builds/disk-full.ts';
 import { FailureError } from '../../builds/failure.ts';
 import { actionsOn, type Behavior, type ScriptedStep } from '../engine-rig.ts';

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { demoBuild } from '../../../test/support/demo-build.ts';
 import { type LocalRig, makeLocalRig } from '../../../test/support/scripted-engine.ts';
-import { openSqliteStore } from '../../adapters/sqlite-store.ts';
+import { openSqliteStore } from '../../adapters/storage/sqlite-store.ts';
 import type { Build } from '../../builds/build.ts';
 import type { BuildEvent } from '../../builds/event.ts';
 import type { Tag } from '../../plan/names.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { MemoryRegistry } from '../../../test/support/memory-registry.ts';
 import { pipeline, type SmallBuild, smallBuild, tree } from '../../../test/support/small-build.ts';
-import { createConfined } from '../../adapters/confined.ts';
+import { createConfined } from '../../adapters/builder/confined.ts';
 import { attempt, FailureError } from '../../builds/failure.ts';
 import { type FileTree, readText, type TreeFile, textFile } from '../../plan/file-tree.ts';
 import type { Key } from '../../plan/names.ts';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { run } from '../../../src/adapters/command.ts';
+import { run } from '../../../src/adapters/processes/command.ts';
 import type { FileTree, TreeFile } from '../../../src/plan/file-tree.ts';
 
 /** Perl of this machine with what it needs, for an image whose code knows system calls. */

@@ -1,9 +1,9 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createBuilder } from '../../../src/adapters/buildah.ts';
-import { createGit } from '../../../src/adapters/git-command.ts';
-import { createMirrors } from '../../../src/adapters/git-mirrors.ts';
-import { openShelf } from '../../../src/adapters/shelf.ts';
+import { createBuilder } from '../../../src/adapters/builder/buildah.ts';
+import { createGit } from '../../../src/adapters/git/git-command.ts';
+import { createMirrors } from '../../../src/adapters/git/git-mirrors.ts';
+import { openShelf } from '../../../src/adapters/storage/shelf.ts';
 import { attempt, type Failure } from '../../../src/builds/failure.ts';
 import { Configuration } from '../../../src/config/config.ts';
 import { type FileTree, textFile } from '../../../src/plan/file-tree.ts';

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startGitServer } from '../../../examples/git-server.ts';
-import { createRegistry } from '../../../src/adapters/registry.ts';
+import { createRegistry } from '../../../src/adapters/registry/registry.ts';
 import { Configuration } from '../../../src/config/config.ts';
 import { pushBusyboxImage } from '../busybox-image.ts';
 import { startRegistry } from '../registry.ts';

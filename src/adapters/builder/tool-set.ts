@@ -1,0 +1,17 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const sources = join(import.meta.dirname, '../..');
+
+/**
+ * What a plan means, and what its steps make of it, depends on our own code and on the container builder: `tools` and a
+ * digest of the code, as text. Two processes with the same one may share a plan.
+ */
+export function toolSet(tools: string): string {
+  const hash = createHash('sha256');
+  const names = readdirSync(sources, { recursive: true, encoding: 'utf8' });
+  const code = names.filter((name) => /\.(ts|sh)$/.test(name) && !/\.test\.ts$/.test(name)).sort();
+  for (const name of code) hash.update(`${name}\0`).update(readFileSync(join(sources, name)));
+  return `tributary ${hash.digest('hex').slice(0, 12)}, ${tools}`;
+}

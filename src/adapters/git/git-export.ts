@@ -1,0 +1,119 @@
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { type CommitSha, parseCommitSha } from '../../plan/names.ts';
+import { line } from './git-command.ts';
+import { askServer } from './git-failure.ts';
+import type { GitStore } from './git-store.ts';
+import { withRepositoryLock } from './repository-lock.ts';
+
+/**
+ * Writes a bare repository to `folder` that serves `commit` as `branch` (or a full ref) and HEAD. Any git client can fetch
+ * it: its whole history is there, because a client refuses what comes from a shallow repository, and git serves nothing
+ * that a partial one lacks. The history is in `whole`, a repository that all exports of a mirror share. What was in
+ * `folder` is replaced.
+ */
+export async function exportCommit(
+  store: GitStore,
+  commit: CommitSha,
+  {
+    whole,
+    folder,
+    branch,
+  }: { readonly whole: string; readonly folder: string; readonly branch: string },
+): Promise<void> {
+  await mkdir(dirname(whole), { recursive: true });
+  await withRepositoryLock(whole, async () => {
+    await store.git(['init', '--quiet', '--bare', '--template=', whole]);
+    if (store.originOf(commit) !== undefined) await fetchWhole(store, commit, whole);
+    else await copyMade(store, commit, whole);
+  });
+  await writeRepository(store, commit, { whole, folder, branch });
+}
+
+/** A commit that was made here, on parents that came from servers. */
+async function copyMade(store: GitStore, commit: CommitSha, whole: string): Promise<void> {
+  const parents = await parentsOf(store, commit);
+  for (const parent of parents) await fetchWhole(store, parent, whole);
+  await store.ensureBlobs(await store.blobsOf(commit));
+  await copyNew(store, commit, parents, whole);
+}
+
+async function parentsOf(store: GitStore, commit: CommitSha): Promise<CommitSha[]> {
+  const shown = line(await store.run(['rev-list', '--parents', '--max-count=1', commit]));
+  return shown
+    .split(' ')
+    .slice(1)
+    .map(parseCommitSha)
+    .filter((parent) => parent !== undefined);
+}
+
+async function fetchWhole(store: GitStore, commit: CommitSha, whole: string): Promise<void> {
+  const url = store.originOf(commit);
+  if (url === undefined) throw new Error(`no server is known for ${commit}`);
+  const ref = `refs/pinned/${commit}`;
+  const known = await store.git(['rev-parse', '--verify', '--quiet', ref], {
+    repository: whole,
+    expected: [0, 1],
+  });
+  if (line(known) === commit) return;
+  const options = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance'];
+  await askServer(url, () =>
+    store.git(['fetch', ...options, '--end-of-options', url, `+${commit}:${ref}`], {
+      repository: whole,
+      server: url,
+      timeout: 900_000,
+    }),
+  );
+}
+
+/** The commit, and the trees and files that none of its parents has. */
+async function copyNew(
+  store: GitStore,
+  commit: CommitSha,
+  parents: readonly CommitSha[],
+  whole: string,
+): Promise<void> {
+  const listed = await store.run([
+    'rev-list',
+    '--objects',
+    commit,
+    ...parents.map((parent) => `^${parent}`),
+  ]);
+  const objects = listed.stdout
+    .toString('utf8')
+    .split('\n')
+    .map((row) => row.split(' ')[0]);
+  const packed = await store.run(['pack-objects', '--quiet', '--stdout', '--threads=1'], {
+    input: objects.join('\n'),
+  });
+  await store.git(['index-pack', '--stdin', '--fix-thin'], {
+    repository: whole,
+    input: packed.stdout,
+  });
+  await store.git(['update-ref', `refs/made/${commit}`, commit], { repository: whole });
+}
+
+async function writeRepository(
+  store: GitStore,
+  commit: CommitSha,
+  {
+    whole,
+    folder,
+    branch,
+  }: { readonly whole: string; readonly folder: string; readonly branch: string },
+): Promise<void> {
+  await mkdir(dirname(folder), { recursive: true });
+  const draft = await mkdtemp(join(dirname(folder), `.${basename(folder)}-`));
+  try {
+    const ref = branch.startsWith('refs/') ? branch : `refs/heads/${branch}`;
+    await store.git(['init', '--quiet', '--bare', '--template=', draft]);
+    await writeFile(join(draft, 'objects', 'info', 'alternates'), `${join(whole, 'objects')}\n`);
+    await store.git(['update-ref', ref, commit], { repository: draft });
+    await store.git(['symbolic-ref', 'HEAD', ref], { repository: draft });
+    await rm(folder, { recursive: true, force: true });
+    await rename(draft, folder);
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    throw error;
+  }
+}

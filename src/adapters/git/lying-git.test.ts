@@ -1,0 +1,152 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { TestRepository } from '../../../test/support/git-repository.ts';
+import { type HostileGit, startHostileGit } from '../../../test/support/hostile-git.ts';
+import { type Failure, FailureError } from '../../builds/failure.ts';
+import { readText } from '../../plan/file-tree.ts';
+import type { CommitSha } from '../../plan/names.ts';
+import { createPersist } from '../persist.ts';
+import { openShelf } from '../storage/shelf.ts';
+import { createGit } from './git-command.ts';
+import { createMirrors } from './git-mirrors.ts';
+import { createGitServers } from './git-servers.ts';
+
+let server: HostileGit;
+let upstream: TestRepository & { publish(): Promise<void> };
+let before: CommitSha;
+let head: CommitSha;
+
+beforeAll(async () => {
+  server = await startHostileGit();
+  upstream = await server.repository('r');
+  before = await upstream.commit('one', { f: 'before\n' });
+  head = await upstream.commit('two', { f: 'head\n' });
+  await upstream.publish();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+afterEach(() => server.lie());
+
+const persist = createPersist({ total: 300, first: 5, longest: 50 });
+const git = createGit({ urls: {}, credentials: {} }, { persist });
+
+function newMirror() {
+  const shelf = openShelf(`${server.folder}/${randomUUID()}`);
+  return createMirrors(git, shelf, `${server.folder}/wholes`).mirror(server.url('r'));
+}
+
+async function failureOf(work: Promise<unknown>): Promise<Failure> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof FailureError) return error.failures[0];
+    throw error;
+  }
+  throw new Error('no failure');
+}
+
+test('a server that gives another commit is caught, and the mirror is as good as before', async () => {
+  const mirror = await newMirror();
+  server.lie((request) =>
+    request.startsWith('POST') ? { kind: 'want', of: head, instead: before } : undefined,
+  );
+  const failure = await failureOf(mirror.fetch(server.url('r'), [head]));
+  expect(failure).toMatchObject({ detail: expect.stringContaining(server.url('r')) });
+  server.lie();
+  await mirror.fetch(server.url('r'), [head]);
+  expect(readText((await mirror.files(head)).files, 'f')).toBe('head\n');
+});
+
+test('a server that gives other files is caught, and the mirror is as good as before', async () => {
+  const mirror = await newMirror();
+  await mirror.fetch(server.url('r'), [head]);
+  const [right, wrong] = [
+    await upstream.git('rev-parse', `${head}:f`),
+    await upstream.git('rev-parse', `${before}:f`),
+  ];
+  server.lie((request) =>
+    request.startsWith('POST') ? { kind: 'want', of: right, instead: wrong } : undefined,
+  );
+  expect((await failureOf(mirror.files(head))).reason).toBe('git-unavailable');
+  server.lie();
+  expect(readText((await mirror.files(head)).files, 'f')).toBe('head\n');
+});
+
+test('what a server says instead of git’s protocol is a failure of it', async () => {
+  const mirror = await newMirror();
+  for (const body of ['', '0000', '<html>', 'ffff', '000epackfile\n0009\x01PACK'])
+    for (const type of ['text/html', 'application/x-git-upload-pack-result']) {
+      server.lie((request) =>
+        request.startsWith('POST') ? { kind: 'say', type, body: Buffer.from(body) } : undefined,
+      );
+      const failure = await failureOf(mirror.fetch(server.url('r'), [head]));
+      expect(failure.reason).toBe('git-unavailable');
+    }
+  server.lie();
+  await mirror.fetch(server.url('r'), [head]);
+  expect(readText((await mirror.files(head)).files, 'f')).toBe('head\n');
+});
+
+test('a fetch that brings more than it may is ended, and names the limit', async () => {
+  const large = await server.repository('large');
+  const commit = await large.commit('large', { f: randomBytes(300_000).toString('base64') });
+  await large.publish();
+  const url = server.url('large');
+  const folder = `${server.folder}/${randomUUID()}`;
+  const open = (fetchBytes: number) =>
+    createMirrors(
+      createGit({ urls: {}, credentials: {}, fetchBytes }, { persist }),
+      openShelf(folder),
+      `${server.folder}/wholes`,
+    ).mirror(url);
+  const bounded = await open(100_000);
+  await bounded.fetch(url, [commit]);
+  expect(await failureOf(bounded.files(commit))).toMatchObject({
+    reason: 'unusable-files',
+    hint: expect.stringContaining('fetch-mib'),
+  });
+  const wide = await open(1_000_000);
+  await wide.fetch(url, [commit]);
+  expect((await wide.files(commit)).files.size).toBe(1);
+  const left = await readdir(folder, { recursive: true });
+  expect(left.filter((file) => file.includes('tmp_'))).toEqual([]);
+});
+
+test('the commit that was looked at first is built, or told to be gone', async () => {
+  const moving = await server.repository('moving');
+  const first = await moving.commit('first', { f: 'first\n' });
+  await moving.publish();
+  const servers = createGitServers(git);
+  const url = server.url('moving');
+  const main = async () => (await servers.advertisement(url)).refs.get('refs/heads/main');
+  expect(await main()).toBe(first);
+  await moving.git('checkout', '--quiet', '--orphan', 'forced');
+  const second = await moving.commit('second', { f: 'second\n' });
+  await moving.git('branch', '--force', 'main', second);
+  await moving.publish();
+  expect(await main()).toBe(second);
+  const mirror = await newMirror();
+  await mirror.fetch(url, [first]);
+  expect(readText((await mirror.files(first)).files, 'f')).toBe('first\n');
+
+  const gone = 'e'.repeat(40) as CommitSha;
+  expect(await failureOf(mirror.fetch(url, [gone]))).toMatchObject({
+    reason: 'ref-not-found',
+    hint: expect.stringContaining('force push'),
+  });
+});
+
+test.for([
+  'ext::sh -c touch% /tmp/owned',
+  'file:///etc',
+  '/etc',
+  'git://127.0.0.1:1/a/b',
+  'ssh://-oProxyCommand=touch /tmp/owned/a/b',
+  '--upload-pack=touch /tmp/owned',
+  'fd::17/x',
+])('%s is nothing that git is let speak to', async (url) => {
+  const servers = createGitServers(git);
+  const failure = await failureOf(servers.advertisement(url));
+  expect(['host-not-allowed', 'git-unavailable', 'ref-not-found']).toContain(failure.reason);
+  await failureOf((await newMirror()).fetch(url, [head]));
+});

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
+import { type Digest, parseDigest } from '../../plan/names.ts';
+import { startProcess } from '../processes/command.ts';
+import { contained, type Privilege } from '../processes/sandbox.ts';
+
+/**
+ * The time of every file of a cache that others begin with, in seconds: the year 2100. Caches take the time of a file for that of its
+ * last use: they would touch what looks old (and so copy it, from below an overlay), and remove it.
+ */
+export const neverOld = '4102444800';
+
+const script = `cd "$1" && find . \\( -type d -o -type f \\) -print0 | LC_ALL=C sort -z |
+  tar --create --file=- --null --no-recursion --files-from=- --format=gnu --numeric-owner --mtime=@${neverOld}`;
+
+/**
+ * Packs the files and folders of a folder (no links, no devices) into a file, tar and zstd, with their owners and modes; the same content
+ * gives the same bytes.
+ */
+export async function packFolder(
+  folder: string,
+  file: string,
+  privilege: Privilege,
+): Promise<{ readonly digest: Digest; readonly size: number }> {
+  const line = contained(privilege, ['sh', '-c', script, 'sh', folder], { network: false });
+  const tar = await startProcess(line.program, line.args, { cwd: '/', env: line.env });
+  const hash = createHash('sha256');
+  const hashing = new Transform({
+    transform(piece: Buffer, _, done) {
+      hash.update(piece);
+      done(null, piece);
+    },
+  });
+  const complaints = readAll(tar.stderr);
+  const fast = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+  if (tar.stdout === null) throw new Error('tar has no output');
+  await pipeline(tar.stdout, createZstdCompress(fast), hashing, createWriteStream(file));
+  const { exitCode } = await tar.exited;
+  if (exitCode !== 0) throw new Error(`cannot pack ${folder}: ${await complaints}`);
+  const digest = parseDigest(`sha256:${hash.digest('hex')}`) as Digest;
+  return { digest, size: (await stat(file)).size };
+}
+
+/** Unpacks such a file into a folder. */
+export async function unpackFolder(
+  file: string,
+  folder: string,
+  privilege: Privilege,
+): Promise<void> {
+  const unpack = ['tar', '--extract', '--file=-', '--preserve-permissions', '--same-owner'];
+  const line = contained(privilege, [...unpack, '--numeric-owner', '--directory', folder], {
+    network: false,
+  });
+  const tar = await startProcess(line.program, line.args, {
+    ...{ cwd: '/', env: line.env, stdin: 'pipe' },
+  });
+  tar.stdout?.resume();
+  const complaints = readAll(tar.stderr);
+  if (tar.stdin === null) throw new Error('tar has no input');
+  const piped = pipeline(createReadStream(file), createZstdDecompress(), tar.stdin).then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  const { exitCode } = await tar.exited;
+  const error = await piped;
+  if (exitCode !== 0 || error !== undefined)
+    throw new Error(`cannot unpack ${file}: ${error?.message ?? ''} ${await complaints}`);
+}
+
+async function readAll(stream: NodeJS.ReadableStream | null): Promise<string> {
+  let text = '';
+  for await (const piece of stream ?? []) text = (text + String(piece)).slice(-2000);
+  return text;
+}
