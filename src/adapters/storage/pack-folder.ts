@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { Transform } from 'node:stream';
+import { Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { type Digest, parseDigest } from '../../plan/names.ts';
@@ -38,11 +38,27 @@ export async function packFolder(
   const complaints = readAll(tar.stderr);
   const fast = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
   if (tar.stdout === null) throw new Error('tar has no output');
-  await pipeline(tar.stdout, createZstdCompress(fast), hashing, createWriteStream(file));
+  const compress = createZstdCompress(fast);
+  await Promise.all([
+    feed(tar.stdout, compress),
+    pipeline(compress, hashing, createWriteStream(file)),
+  ]);
   const { exitCode } = await tar.exited;
   if (exitCode !== 0) throw new Error(`cannot pack ${folder}: ${await complaints}`);
   const digest = parseDigest(`sha256:${hash.digest('hex')}`) as Digest;
   return { digest, size: (await stat(file)).size };
+}
+
+/**
+ * Writes a stream piece by piece, and then the end by itself: where the end comes with the last piece, which is a matter of
+ * timing, the compressed bytes are others.
+ */
+async function feed(from: AsyncIterable<Buffer>, to: Writable): Promise<void> {
+  for await (const piece of from)
+    await new Promise<void>((done, fail) =>
+      to.write(piece, (error) => (error ? fail(error) : done())),
+    );
+  to.end();
 }
 
 /** Unpacks such a file into a folder. */
