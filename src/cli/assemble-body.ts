@@ -33,6 +33,7 @@ export async function assembleBody(
   flags: RequestFlags,
 ): Promise<Record<string, unknown>> {
   const given = flags.request === undefined ? {} : await readRequest(context, flags.request);
+  if (refs.length === 0) refuseWithoutRefs(flags);
   const components = refs.length === 0 ? {} : await nameComponents(service, refs, flags);
   return {
     ...given,
@@ -44,10 +45,17 @@ export async function assembleBody(
     ...(flags.notify === undefined ? {} : { notify: flags.notify }),
     ...(flags.patches === undefined ? {} : { patches: patchesOf(flags.patches) }),
     ...(flags.rebuild ? { rebuild: true } : {}),
-    ...(refs.length > 0 || given['components'] === undefined
+    // No ref at all is the product as it is; a request that is read has to say so itself.
+    ...(refs.length > 0 || flags.request === undefined
       ? { components: { ...(given['components'] as object | undefined), ...components } }
       : {}),
   };
+}
+
+function refuseWithoutRefs({ as, base }: RequestFlags): void {
+  const flag = as ? '--as' : base ? '--base' : undefined;
+  if (flag !== undefined)
+    throw usage(`${flag} is given, and no ref that it is for.`, 'Name the ref, or leave it out.');
 }
 
 async function nameComponents(service: Service, refs: readonly string[], flags: RequestFlags) {

@@ -93,7 +93,9 @@ function announce({ io, globals }: CliContext, submitted: Submitted): void {
     restarted: `, attempt ${submitted.attempt}`,
   }[outcome];
   io.out(`${style.bold(tag)}  ${pipelinerun}${known}\n`);
-  for (const [component, { ref, as, commit, why }] of Object.entries(submitted.components)) {
+  const readings = Object.entries(submitted.components);
+  if (readings.length === 0) io.out('  The product as it is: no ref was named.\n');
+  for (const [component, { ref, as, commit, why }] of readings) {
     io.out(`  ${component}: ${ref} is ${commit.slice(0, 12)}, ${as}. ${why}\n`);
   }
 }

@@ -215,6 +215,14 @@ describe('the request that is made of refs and flags', () => {
     ]);
   });
 
+  test('without a ref the product is asked for as it is, and the command says so', async () => {
+    const service = new FakeService();
+    service.build = { ...exampleBuild, components: {} };
+    const { out } = await run(['build', '--name', 'base', '--no-wait'], { service });
+    expect(service.bodies).toEqual([{ name: 'base', components: {} }]);
+    expect(out).toContain('The product as it is');
+  });
+
   test('a file or standard input gives the request, and flags stand above it', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tributary-cli-'));
     await writeFile(join(folder, 'r.json'), '{"name": "n", "components": {"a/b": "a/b#1"}}');
@@ -223,10 +231,13 @@ describe('the request that is made of refs and flags', () => {
     const service = new FakeService();
     await run(['build', '--request', join(folder, 'r.json'), '--name', 'other'], { service });
     await run(['build', '--request', '-'], { service, io });
+    io.input = '{"name": "forgotten"}';
+    await run(['build', '--request', '-'], { service, io });
     await rm(folder, { recursive: true });
     expect(service.bodies).toEqual([
       { name: 'other', components: { 'a/b': 'a/b#1' } },
       { name: 'm', components: { 'a/b': 'a/b#2' } },
+      { name: 'forgotten' },
     ]);
   });
 
@@ -246,6 +257,7 @@ describe('the request that is made of refs and flags', () => {
       ['build', ref, '--patches', 'none'],
       '--patches none cannot be read',
     ],
+    ['a flag for refs without a ref', ['build', '--as', 'pick'], '--as is given, and no ref'],
     ['a ref of nobody', ['build', 'me/other#1'], '"me/other" is not the repository of a component'],
     [
       'a request that is not there',

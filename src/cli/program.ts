@@ -186,7 +186,7 @@ function withRequestOptions(command: Command): Command {
   return command
     .argument(
       '[refs...]',
-      'refs: owner/repo#4638, owner/repo@sha, a URL …; COMPONENT=REF where it is not clear',
+      'refs: owner/repo#4638, owner/repo@sha, a URL …; COMPONENT=REF where it is not clear; none: the product as it is',
     )
     .option('-n, --name <name>', 'name of the build (DNS-1123, up to 50 characters)')
     .option('--release <release>', 'release of the product; default: its default release')

@@ -142,7 +142,7 @@ function contradictions(
   return problems;
 }
 
-/** What no schema says: how many components, and that something is asked for at all. */
+/** What no schema says: how many components, and that they are not merely forgotten. */
 function meaningProblems(json: unknown): Failure[] {
   const body = members(json);
   const count = entries(body['components']).length;
@@ -156,14 +156,14 @@ function meaningProblems(json: unknown): Failure[] {
       },
     ];
   }
-  const wellFormed = body['components'] === undefined || isObject(body['components']);
-  if (!isObject(json) || !wellFormed || count > 0 || body['product'] !== undefined) return [];
+  // The product as it is has to be asked for in so many words: a key may be misspelt.
+  const said = body['components'] !== undefined || body['product'] !== undefined;
+  if (!isObject(json) || said) return [];
   return [
     {
       reason: 'bad-request',
-      detail:
-        'The request names no component and no change of the product: nothing would differ from it.',
-      hint: 'Name at least one: {"components": {"tektoncd/pipeline": "tektoncd/pipeline#4638"}}.',
+      detail: 'The request names no component and no change of the product.',
+      hint: 'Name at least one: {"components": {"tektoncd/pipeline": "tektoncd/pipeline#4638"}}; or write {"components": {}} for the product as it is.',
       pointer: '/components',
     },
   ];

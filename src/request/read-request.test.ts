@@ -42,6 +42,7 @@ test('problems of shape, of refs and of names are told together', () => {
 test.for<[what: string, body: unknown, told: string[]]>([
   ['no object', ['x'], ['bad-request ']],
   ['nothing asked for', { name: 'x' }, ['bad-request /components']],
+  ['a wrong name without refs', { name: 'NO', components: {} }, ['bad-name /name']],
   [
     'a release that is none',
     { name: 'x', product: 'o/p#1', release: 'nope' },
@@ -59,6 +60,12 @@ test('the names of too many components are not looked up', () => {
     told: ['too-many-components /components'],
     request: undefined,
   });
+});
+
+test('the product as it is is ready to be resolved, too', () => {
+  const { told, request } = problems({ name: 'x', components: {} });
+  expect(told).toEqual([]);
+  expect(request).toMatchObject({ name: 'x', components: {} });
 });
 
 test('a request without problems is ready to be resolved', () => {

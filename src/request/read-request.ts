@@ -18,8 +18,10 @@ export function readRequest(json: unknown, product: Product, known: KnownNames):
   const count = Object.keys(parts.components).length;
   if (!isObject(json) || count > maximalComponents) return { failures, request: undefined };
   const { failures: unknown, checked } = checkParts(parts, product, known);
-  const nothing = count === 0 && parts.product === undefined;
-  return { failures: [...failures, ...unknown], request: nothing ? undefined : checked };
+  const all = [...failures, ...unknown];
+  // Nothing to look up, and refused in any case.
+  const idle = all.length > 0 && count === 0 && parts.product === undefined;
+  return { failures: all, request: idle ? undefined : checked };
 }
 
 function isObject(value: unknown): boolean {

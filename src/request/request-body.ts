@@ -65,7 +65,9 @@ export const RequestBody = z
     components: z
       .record(z.string(), ref)
       .optional()
-      .describe('Component (or an alias of it) → ref. Not needed where `product` is given.')
+      .describe(
+        'Component (or an alias of it) → ref; `{}`: the product as it is. Not needed where `product` is given.',
+      )
       .meta({ maxProperties: maximalComponents }),
     release: z
       .string()

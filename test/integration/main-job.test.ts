@@ -221,6 +221,20 @@ test('the same request fifty times at once is one build', async () => {
   expect((await service.ended(answers[0]?.body.tag)).state).toBe('succeeded');
 });
 
+test('a request that names no component builds the product as it pins everything', async () => {
+  const { answer, build: base } = await build({ name: 'base', components: {} });
+  expect(answer.components).toEqual({});
+  expect(base.failure).toBeNull();
+  // The builds before made every image of the pinned sources, but for this payload.
+  expect(built(base).toSorted()).toEqual(operatorImages);
+  expect(new Set(base.inclusion.map(({ component }) => component)).size).toBe(4);
+  for (const place of base.inclusion)
+    expect(place).toMatchObject({ requested: false, outcome: 'included' });
+  const controller = filesOf(`${rig.remote}/openshift-pipelines-controller:${base.tag}`);
+  const program = [...controller].find(([path]) => path.startsWith('ko-app/'))?.[1];
+  expect(program?.includes('Greetings from pull request')).toBe(false);
+});
+
 test('a pull request that does not compile fails as its own fault, with the compiler’s words', async () => {
   const { build: broken } = await build({
     name: 'broken',
