@@ -1,11 +1,12 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { run } from '../src/adapters/processes/command.ts';
 import { textFile } from '../src/plan/file-tree.ts';
+import { compileCache } from './support/hostile/compile-cache.ts';
 import { floodLog } from './support/hostile/flood-log.ts';
-import { places } from './support/hostile/places.ts';
+import { keptFolders, places } from './support/hostile/places.ts';
 import { type OpenHostileWorld, openHostileWorld } from './support/hostile/world.ts';
 
 /** Code of a hostile ref, in every place where code of a ref runs: each attack is tried, and fails. */
@@ -26,11 +27,6 @@ afterAll(async () => {
 
 describe.each(places)('$place', ({ attack }) => {
   test('reaches nothing of the machine: no file, environment, process, server, nor other rights', async () => {
-    const plant = async (path: string) => {
-      await mkdir(join(path, '..'), { recursive: true });
-      await writeFile(path, secret);
-      return path;
-    };
     const files = [
       await plant(join(world.folder, 'secret.txt')),
       await plant(join(world.folder, 'auth.json')),
@@ -56,6 +52,36 @@ describe.each(places)('$place', ({ attack }) => {
     expect(log.split('\n').filter((line) => line.startsWith('LOOT'))).toEqual([]);
     expect(log).toContain('everything was tried');
     expect(world.visits()).toBe(before);
+  });
+
+  test('symbolic and hard links out of its source lead to nothing of the machine, nor does what it leaves', async () => {
+    const outside = await plant(join(world.folder, 'outside/secret.txt'));
+    const ofBuilder = '/etc/containers/policy.json';
+    const files = new Map([
+      ['link', linkTo(outside)],
+      ['folder', linkTo(join(outside, '..'))],
+      ['up', linkTo(`${'../'.repeat(32)}${outside.slice(1)}`)],
+      ['policy', linkTo(ofBuilder)],
+    ]);
+    const code = `
+      cat link up policy folder/secret.txt
+      for link in link up policy folder/secret.txt folder/planted; do echo planted >$link; done
+      busybox ln ${outside} hard; busybox ln -L link harder; busybox ln policy hardest; busybox ln -s /proc/1/root${outside} late
+      echo everything was tried >&2`;
+    const left = await attack(world, { code, files });
+    expect(left.failure).toBeUndefined();
+    expect(left.log).toContain('everything was tried');
+    // The whole place is a link when it is read.
+    const replace = keptFolders.map(
+      (kept) => `rm -r ${kept}; busybox ln -s ${ofBuilder}/.. ${kept}`,
+    );
+    const replaced = await attack(world, { code: `cd /; ${replace.join('; ')}`, files });
+    for (const { log, kept } of [left, replaced]) {
+      expect(log + kept).not.toContain(secret);
+      expect(log + kept).not.toContain('insecureAcceptAnything');
+    }
+    expect(await readFile(outside, 'utf8')).toBe(secret);
+    expect(await readdir(join(outside, '..'))).toEqual(['secret.txt']);
   });
 
   test('leaves no process behind', async () => {
@@ -92,6 +118,12 @@ describe.each(places)('$place', ({ attack }) => {
       limits: { 'disk-mib': 100 },
       told: { limit: 'disk-mib', allowed: '100 MiB' },
     },
+    {
+      title: 'files in which there is nothing',
+      code: "perl -e 'for $name (1 .. 3e4) { open F, q(>), $name }'; sleep 60",
+      limits: { 'disk-mib': 32 },
+      told: { limit: 'disk-mib', allowed: '32 MiB' },
+    },
   ])('$title ends in a failure that names the limit', async ({ code, limits, told }) => {
     const { failure } = await attack(world, { code, limits });
     expect(failure).toMatchObject({
@@ -115,13 +147,36 @@ describe.each(places)('$place', ({ attack }) => {
   });
 });
 
-test('files without end and with nothing in them are disk, too', async () => {
-  const code = "perl -e 'for $name (1 .. 1e9) { open F, q(>), $name }'";
-  const { failure } = await places[0].attack(world, { code, limits: { 'disk-mib': 32 } });
-  expect(failure).toMatchObject({ reason: 'limit-exceeded', about: { limit: 'disk-mib' } });
+test('neither a renderer nor a patch script sees the compile cache of images, or leaves anything in it', async () => {
+  await using cache = await compileCache(world);
+  const search =
+    'busybox find / -path /proc -prune -o -path /sys -prune -o -name compiled -print >&2';
+  expect(await cache.image(search)).toContain(`${cache.folder}/compiled`);
+  for (const { attack } of places.slice(1)) {
+    const { failure, log } = await attack(world, {
+      code: `
+        ${search}
+        cat /proc/mounts >&2
+        mkdir -p ${cache.folder}; for name in planted compiled; do echo planted >${cache.folder}/$name; done`,
+      builder: cache.builder,
+    });
+    expect(failure).toBeUndefined();
+    expect(log).toContain(' /proc ');
+    expect(log).not.toMatch(/\/compiled$|buildah-cache/m);
+    expect(log).not.toContain(cache.folder);
+    expect(await cache.image(`echo have $(ls -A ${cache.folder})`)).toContain('have compiled\n');
+  }
 });
 
 const setsid = process.arch === 'arm64' ? 157 : 112;
+
+async function plant(path: string): Promise<string> {
+  await mkdir(join(path, '..'), { recursive: true });
+  await writeFile(path, secret);
+  return path;
+}
+
+const linkTo = (target: string) => ({ mode: '120000' as const, content: Buffer.from(target) });
 
 /** Addresses of this machine that others use. */
 function addresses(): string[] {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createBuilder } from '../../../src/adapters/builder/buildah.ts';
 import { createGit } from '../../../src/adapters/git/git-command.ts';
@@ -8,9 +8,11 @@ import { attempt, type Failure } from '../../../src/builds/failure.ts';
 import { Configuration } from '../../../src/config/config.ts';
 import { type FileTree, textFile } from '../../../src/plan/file-tree.ts';
 import type { ComponentName } from '../../../src/plan/names.ts';
+import { readBlob, readLayout, uncompressed } from '../../../src/steps/oci-layout.ts';
 import { renderCommand } from '../../../src/steps/payload/render-command.ts';
 import { applyPatches } from '../../../src/steps/prepare/apply-patches.ts';
 import type { Builder, StepContext } from '../../../src/steps/step.ts';
+import { writeTree } from '../../../src/steps/write-tree.ts';
 import { createRepository } from '../git-repository.ts';
 import { tree } from '../small-product.ts';
 
@@ -30,6 +32,8 @@ export interface Aftermath {
   readonly printed: number;
   /** The first MiB of that. */
   readonly log: string;
+  /** What is kept of it, with other bytes around: the layer, the payload, the files and links of the source. */
+  readonly kept: string;
 }
 
 export type Limits = NonNullable<Configuration['limits']['sandbox']>;
@@ -46,11 +50,17 @@ export interface Attack {
   readonly limits?: Partial<Limits>;
   /** Called with each piece of output. */
   readonly log?: (text: string) => void;
+  /** Default: one of its own. */
+  readonly builder?: Builder;
 }
+
+/** Where what is kept lies in each place. */
+export const keptFolders = ['/src', '/tributary/output', '/tributary/source'] as const;
 
 const image = 'registry.example.com/base/hostile:1';
 const component = 'tektoncd/pipeline' as ComponentName;
-const platform = process.arch === 'arm64' ? 'linux/arm64' : 'linux/amd64';
+/** Of this machine. */
+export const platform = process.arch === 'arm64' ? 'linux/arm64' : 'linux/amd64';
 
 /** All places where code of a ref runs. */
 export const places: readonly [Place, Place, Place] = [
@@ -59,10 +69,9 @@ export const places: readonly [Place, Place, Place] = [
     attack: (world, attack) =>
       aftermath(world, attack, async ({ builder, workdir, log, signal }) => {
         const context = join(workdir, 'context');
-        await mkdir(context);
-        for (const [path, { content }] of sourceOf(attack))
-          await writeFile(join(context, path), content);
-        const dockerfile = 'FROM base\nWORKDIR /src\nCOPY . .\nRUN sh attack.sh\n';
+        await writeTree(sourceOf(attack), context);
+        const dockerfile =
+          'FROM base AS build\nWORKDIR /src\nCOPY . .\nRUN sh attack.sh\nFROM base\nCOPY --from=build /src/ /kept/\n';
         const output = join(workdir, 'output');
         await builder.build(
           {
@@ -77,6 +86,7 @@ export const places: readonly [Place, Place, Place] = [
           log,
           signal,
         );
+        return lastLayer(output);
       }),
   },
   {
@@ -85,7 +95,7 @@ export const places: readonly [Place, Place, Place] = [
       aftermath(world, attack, async (context) => {
         const rule = { render: 'command' as const, run: ['sh', 'attack.sh'], image, env: {} };
         const more = { markers: [], into: 'x.yaml', keep: [] };
-        await renderCommand(
+        return renderCommand(
           component,
           sourceOf(attack),
           { ...rule, ...more },
@@ -98,12 +108,10 @@ export const places: readonly [Place, Place, Place] = [
     place: 'a patch that is a script',
     attack: (world, attack) =>
       aftermath(world, attack, async (context) => {
-        const repository = await createRepository(join(context.workdir, 'upstream'));
-        const files = [...sourceOf(attack)].map(([path, { content }]) => [
-          path,
-          content.toString(),
-        ]);
-        const commit = await repository.commit('start', Object.fromEntries(files));
+        const upstream = join(context.workdir, 'upstream');
+        await writeTree(sourceOf(attack), upstream);
+        const repository = await createRepository(upstream);
+        const commit = await repository.commit('start', {});
         const git = createGit({ urls: {}, credentials: {}, protocols: ['file'] });
         const mirrors = createMirrors(
           git,
@@ -115,7 +123,7 @@ export const places: readonly [Place, Place, Place] = [
         const product = new Map([['patches/0001-attack.sh', textFile('exec sh attack.sh')]]);
         const rule = { dir: 'patches', 'applied-by': 'tributary', image } as const;
         const source = { tree: await mirror.treeOf(commit), ref: 'main' };
-        const { failures } = await applyPatches(
+        const { failures, tree: made } = await applyPatches(
           component,
           rule,
           undefined,
@@ -125,6 +133,8 @@ export const places: readonly [Place, Place, Place] = [
           context,
         );
         if (failures[0] !== undefined) throw new PatchFailed(failures[0]);
+        const { files } = await mirror.files(made);
+        return [...files].map(([path, { content }]) => `${path}: ${content}`).join('\n');
       }),
   },
 ];
@@ -141,6 +151,13 @@ function sourceOf({ code, files = new Map() }: Attack): FileTree {
   return new Map([...tree({ 'attack.sh': `${code}\necho rendered: yes\n` }), ...files]);
 }
 
+async function lastLayer(layout: string): Promise<string> {
+  const { manifest } = await readLayout(layout);
+  const layer = manifest.layers.at(-1);
+  if (layer === undefined) throw new Error('an image without layers');
+  return uncompressed(await readBlob(layout, layer, 2 ** 26), 2 ** 26).toString('latin1');
+}
+
 interface Ground {
   readonly builder: Builder;
   readonly workdir: string;
@@ -153,11 +170,11 @@ interface Ground {
 async function aftermath(
   world: HostileWorld,
   attack: Attack,
-  work: (ground: Ground) => Promise<void>,
+  work: (ground: Ground) => Promise<string>,
 ): Promise<Aftermath> {
-  const builder = await createBuilder(configurationOf(world, attack.limits), {
-    state: world.state,
-  });
+  const builder =
+    attack.builder ??
+    (await createBuilder(configurationOf(world, attack.limits), { state: world.state }));
   const workdir = await mkdtemp(join(world.folder, 'work-'));
   let printed = 0;
   let log = '';
@@ -172,14 +189,16 @@ async function aftermath(
   };
   try {
     const outcome = await attempt(() => work(ground));
-    return { failure: outcome.ok ? undefined : outcome.failures[0], printed, log };
+    if (outcome.ok) return { failure: undefined, printed, log, kept: outcome.value };
+    return { failure: outcome.failures[0], printed, log, kept: '' };
   } catch (error) {
-    if (error instanceof PatchFailed) return { failure: error.failure, printed, log };
+    if (error instanceof PatchFailed) return { failure: error.failure, printed, log, kept: '' };
     throw error;
   }
 }
 
-function configurationOf(world: HostileWorld, sandbox: Partial<Limits> = {}): Configuration {
+/** The configuration of a world; `sandbox`: limits of its builds. */
+export function configurationOf(world: HostileWorld, sandbox: Partial<Limits> = {}): Configuration {
   return Configuration.parse({
     remotes: { demo: { push: world.registry } },
     limits: { sandbox },
