@@ -1,4 +1,6 @@
 import {
+  Composer,
+  type CST,
   Document,
   type DocumentOptions,
   isAlias,
@@ -9,7 +11,7 @@ import {
   isScalar,
   LineCounter,
   type ParseOptions,
-  parseAllDocuments,
+  Parser,
   type SchemaOptions,
   type YAMLMap,
   type YAMLParseError,
@@ -39,6 +41,8 @@ export const longestManifest = 8 * 2 ** 20;
 export interface YamlDocuments {
   readonly documents: readonly Document[];
   readonly lines: LineCounter;
+  /** The same text as another version of YAML has it. */
+  readonly as: (version: YamlOptions['version']) => Result<readonly Document[], YamlProblem>;
 }
 
 /**
@@ -62,27 +66,54 @@ export function parseDocuments(
     const place = { line: before.length, column: (before.at(-1) ?? '').length + 1 };
     return failed({ ...place, text: alienText(alien[0]) });
   }
-  const documents = parse(text, { ...options, lineCounter: lines });
-  if (documents === undefined) return at(0, tooDeep);
-  for (const document of documents) {
-    const [error] = document.errors;
-    if (error !== undefined) return at(error.pos[0], textOf(error));
-    const problem = problemOf(document, duplicates === 'refused');
-    if (problem !== undefined) return at(offsetOf(problem.node), problem.text);
-  }
-  return ok({ documents, lines });
+  const tokens = unlessTooDeep(() => [...new Parser(lines.addNewLine).parse(text)]);
+  if (tokens === undefined) return at(0, tooDeep);
+  const as = (version: YamlOptions['version']) => {
+    const documents = unlessTooDeep(() =>
+      compose(tokens, version ? { ...options, version } : options),
+    );
+    if (documents === undefined) return at(0, tooDeep);
+    for (const document of documents) {
+      const [error] = document.errors;
+      if (error !== undefined) return at(error.pos[0], textOf(error));
+      const problem = problemOf(document, duplicates === 'refused');
+      if (problem !== undefined) return at(offsetOf(problem.node), problem.text);
+    }
+    return ok(documents);
+  };
+  const documents = as(options.version);
+  return documents.ok ? ok({ documents: documents.value, lines, as }) : documents;
+}
+
+export interface YamlDocument {
+  readonly document: Document;
+  readonly lines: LineCounter;
+  /** The same text as another version of YAML has it. */
+  readonly as: (version: YamlOptions['version']) => Result<Document, YamlProblem>;
 }
 
 /** The only document of a text (an empty text has an empty one), as {@link parseDocuments} reads it. */
 export function parseOnly(
   text: string,
   options: YamlOptions = {},
-): Result<{ readonly document: Document; readonly lines: LineCounter }, YamlProblem> {
+): Result<YamlDocument, YamlProblem> {
   const parsed = parseDocuments(text, options);
   if (!parsed.ok) return parsed;
-  const { documents, lines } = parsed.value;
-  const [document = new Document(), another] = documents;
-  if (another === undefined) return ok({ document, lines });
+  const { documents, lines, as } = parsed.value;
+  const only = onlyOf(documents, lines);
+  if (!only.ok) return only;
+  const again: YamlDocument['as'] = (version) => {
+    const others = as(version);
+    return others.ok ? onlyOf(others.value, lines) : others;
+  };
+  return ok({ document: only.value, lines, as: again });
+}
+
+function onlyOf(
+  [document = new Document(), another]: readonly Document[],
+  lines: LineCounter,
+): Result<Document, YamlProblem> {
+  if (another === undefined) return ok(document);
   const { line, col } = lines.linePos(another.range?.[0] ?? 0);
   return failed({ line: line || 1, column: col || 1, text: 'it has more than one document' });
 }
@@ -110,16 +141,17 @@ function alienText(character: string): string {
   return `it has the character U+${code.toUpperCase()}, which YAML does not allow`;
 }
 
-function parse(
-  text: string,
-  options: Omit<YamlOptions, 'longest' | 'duplicates'> & { lineCounter: LineCounter },
-): readonly Document[] | undefined {
+function compose(tokens: readonly CST.Token[], options: YamlOptions): readonly Document[] {
+  // The library compares each key with all before it, and quotes the text in each error: both quadratic.
+  const fixed = { uniqueKeys: false, prettyErrors: false, logLevel: 'silent' } as const;
+  return [...new Composer({ ...options, ...fixed }).compose(tokens)] as readonly Document[];
+}
+
+/** The parser is recursive: a text of a hundred thousand brackets exhausts the stack. */
+function unlessTooDeep<Value>(work: () => Value): Value | undefined {
   try {
-    // The library compares each key with all before it, and quotes the text in each error: both quadratic.
-    const fixed = { uniqueKeys: false, prettyErrors: false, logLevel: 'silent' } as const;
-    return parseAllDocuments(text, { ...options, ...fixed }) as readonly Document[];
+    return work();
   } catch (error) {
-    // The parser is recursive: a text of a hundred thousand brackets exhausts the stack.
     if (error instanceof RangeError) return undefined;
     throw error;
   }
@@ -135,33 +167,37 @@ function textOf({ code, message }: YAMLParseError): string {
   return code === 'RESOURCE_EXHAUSTION' ? tooDeep : message.replace(/[.:]$/, '');
 }
 
-function problemOf(document: Document, unique: boolean): Found | undefined {
+/** Looks at all nodes without recursion, which a deep document would exhaust. */
+function problemOf({ contents }: Document, unique: boolean): Found | undefined {
+  const pending: Place[] = [{ node: contents, depth: 0 }];
   let aliases = 0;
-  for (const { node, depth } of nodesOf(document)) {
-    if (isAlias(node)) aliases += 1;
-    if (aliases > mostAliases) return { node, text: `it has more than ${mostAliases} aliases` };
+  for (let place = pending.pop(); place !== undefined; place = pending.pop()) {
+    const { node, depth } = place;
+    if (isAlias(node) && ++aliases > mostAliases)
+      return { node, text: `it has more than ${mostAliases} aliases` };
+    if (!isCollection(node)) continue;
     if (depth > deepest) return { node, text: tooDeep };
     const twice = unique && isMap(node) ? duplicateOf(node) : undefined;
     if (twice !== undefined) return { node: twice, text: 'Map keys must be unique' };
+    for (const child of node.items) addTo(pending, child, depth + 1);
   }
   return undefined;
+}
+
+interface Place {
+  readonly node: unknown;
+  readonly depth: number;
+}
+
+function addTo(pending: Place[], child: unknown, depth: number): void {
+  const nodes = isPair(child) ? [child.key, child.value] : [child];
+  // Most nodes are scalars, of which there is nothing to know.
+  for (const node of nodes) if (!isScalar(node)) pending.push({ node, depth });
 }
 
 interface Found {
   readonly node: unknown;
   readonly text: string;
-}
-
-/** All nodes with their depth; without recursion, which a deep document would exhaust. */
-function* nodesOf({ contents }: Document): Generator<{ node: unknown; depth: number }> {
-  const pending: { node: unknown; depth: number }[] = [{ node: contents, depth: 0 }];
-  for (let place = pending.pop(); place !== undefined; place = pending.pop()) {
-    yield place;
-    const { node, depth } = place;
-    const children = isPair(node) ? [node.key, node.value] : isCollection(node) ? node.items : [];
-    for (const child of children)
-      pending.push({ node: child, depth: isPair(child) ? depth : depth + 1 });
-  }
 }
 
 function duplicateOf(map: YAMLMap): unknown {

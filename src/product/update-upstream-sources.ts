@@ -13,14 +13,10 @@ import {
 import type { Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
 import type { CommitSha, ComponentName } from '../plan/names.ts';
-import { dataOf, parseOnly, type YamlOptions } from '../plan/yaml-documents.ts';
+import { dataOf, parseOnly, type YamlDocument } from '../plan/yaml-documents.ts';
 import { invisible } from '../request/quote.ts';
 import type { Product } from './product.ts';
-import {
-  parseUpstreamSources,
-  sourcesOfComponents,
-  upstreamSourcesPath,
-} from './upstream-sources.ts';
+import { parseSourcesFile, sourcesOfComponents, upstreamSourcesPath } from './upstream-sources.ts';
 
 /** What the entry of a component is to say. */
 export interface SourceChange {
@@ -43,17 +39,16 @@ export function updateUpstreamSources(
   product: Product,
   changes: readonly SourceChange[],
 ): Outcome<string> {
-  const parsed = parseUpstreamSources(text);
+  const parsed = parseSourcesFile(text);
   if (!parsed.ok) return parsed;
-  const entries = sourcesOfComponents(parsed.value, product);
+  const { file } = parsed.value;
+  const entries = sourcesOfComponents(parsed.value.entries, product);
   if (!entries.ok) return entries;
-  const document = read(text);
-  if (document === undefined) throw new Error('a text that was read cannot be read again');
   const splices: Splice[] = [];
   for (const change of changes) {
     const entry = entries.value[change.component];
     if (entry === undefined) throw new Error(`${change.component} is no component of the product`);
-    const found = spliceEntry(text, document, entry.index, change);
+    const found = spliceEntry(text, file.document, entry.index, change);
     if (found === undefined) return failed(unwritable(entry.line, change.component));
     splices.push(...found);
   }
@@ -64,15 +59,10 @@ export function updateUpstreamSources(
   }));
   const broken =
     wanted.find(({ index }) => index < 0) ??
-    (saysOnly({ text, document }, updated, wanted) ? undefined : wanted[0]);
+    (saysOnly(file, updated, wanted) ? undefined : wanted[0]);
   if (broken === undefined) return ok(updated);
   const line = entries.value[broken.change.component]?.line ?? 1;
   return failed(unwritable(line, broken.change.component));
-}
-
-function read(text: string, version: YamlOptions['version'] = '1.2'): Document | undefined {
-  const parsed = parseOnly(text, { merge: true, keepSourceTokens: true, version });
-  return parsed.ok ? parsed.value.document : undefined;
 }
 
 /** Text that takes the place of `text.slice(start, end)`. */
@@ -130,8 +120,9 @@ function renderScalar(value: string, type: Scalar['type']): string {
 /** Whether every reader of YAML 1.1 or 1.2 takes it for a text without quotes, in a flow collection too. */
 function isPlain(value: string): boolean {
   if (!/^[A-Za-z0-9_./][A-Za-z0-9_./@%+:=~-]*$/.test(value) || value.endsWith(':')) return false;
-  // A URL is nothing else in any version.
-  if (/^https?:\/\//.test(value)) return true;
+  // What begins with a letter is nothing else, but for words: of five letters at most. Nor are digits with other letters
+  // than numbers have, in any base: of most commits, nobody needs to be asked.
+  if (/^[A-Za-z].{5}|^[0-9a-f]*[acdf][0-9a-f]*$/.test(value)) return true;
   return (['1.1', '1.2'] as const).every((version) => parse(value, { version }) === value);
 }
 
@@ -158,23 +149,29 @@ function commentAbove(
 
 /** Whether `after` is `before` with the wanted values put in, and nothing else, read as YAML 1.2 and 1.1. */
 function saysOnly(
-  before: { readonly text: string; readonly document: Document },
+  before: YamlDocument,
   after: string,
   wanted: readonly { readonly change: SourceChange; readonly index: number }[],
 ): boolean {
+  const again = parseOnly(after, { merge: true });
+  if (!again.ok) return false;
   return (['1.2', '1.1'] as const).every((version) => {
-    const expected = sourcesIn(version === '1.2' ? before.document : read(before.text, version));
+    const expected = sourcesIn(before, version);
     if (expected === undefined) return false;
     for (const { change, index } of wanted) {
       const { url, branch, commit } = change;
       expected.git[index] = { ...expected.git[index], url, branch, commit };
     }
-    return isDeepStrictEqual(sourcesIn(read(after, version)), expected);
+    return isDeepStrictEqual(sourcesIn(again.value, version), expected);
   });
 }
 
-function sourcesIn(document: Document | undefined): { git: Record<string, unknown>[] } | undefined {
-  const value = document === undefined ? undefined : dataOf(document);
+function sourcesIn(
+  file: YamlDocument,
+  version: '1.2' | '1.1',
+): { git: Record<string, unknown>[] } | undefined {
+  const read = version === '1.2' ? ok(file.document) : file.as(version);
+  const value = read.ok ? dataOf(read.value) : undefined;
   return value?.ok ? (value.value as { git: Record<string, unknown>[] }) : undefined;
 }
 

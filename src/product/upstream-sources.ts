@@ -3,7 +3,7 @@ import type { Failure, Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
 import type { FileTree } from '../plan/file-tree.ts';
 import { type CommitSha, type ComponentName, parseCommitSha } from '../plan/names.ts';
-import { dataOf, parseOnly, type YamlProblem } from '../plan/yaml-documents.ts';
+import { dataOf, parseOnly, type YamlDocument, type YamlProblem } from '../plan/yaml-documents.ts';
 import { componentsAt, componentsOf } from '../request/match-component.ts';
 import { parseRepository } from '../request/ref.ts';
 import type { Repository } from '../request/repository.ts';
@@ -53,12 +53,24 @@ export function readPinned(
 
 /** Reads all entries; what else an entry says (`automerge`, …) is for other tools. */
 export function parseUpstreamSources(text: string): Outcome<readonly UpstreamSource[]> {
-  const { entries, problems } = readEntries(text);
+  const parsed = parseSourcesFile(text);
+  return parsed.ok ? ok(parsed.value.entries) : parsed;
+}
+
+/** All entries, and the file that they are in. */
+export function parseSourcesFile(
+  text: string,
+): Outcome<{ readonly entries: readonly UpstreamSource[]; readonly file: YamlDocument }> {
+  const { entries, problems, file } = readEntries(text);
   const [first, ...rest] = places(problems);
-  return first === undefined ? ok(entries) : failed(first, ...rest);
+  if (first !== undefined) return failed(first, ...rest);
+  if (file === undefined) throw new Error('a file that cannot be read has no problem');
+  return ok({ entries, file });
 }
 
 interface ReadEntries {
+  /** Undefined: it cannot be read. */
+  readonly file?: YamlDocument;
   readonly entries: readonly UpstreamSource[];
   readonly problems: readonly Problem[];
   /** Repositories of entries that are wrong otherwise; undefined: the whole file, or an entry without one. */
@@ -66,15 +78,16 @@ interface ReadEntries {
 }
 
 function readEntries(text: string): ReadEntries {
-  const parsed = parseOnly(text, { merge: true, longest });
+  const parsed = parseOnly(text, { merge: true, keepSourceTokens: true, longest });
   if (!parsed.ok) return unreadable(parsed.failures);
-  const { document, lines } = parsed.value;
+  const file = parsed.value;
+  const { document, lines } = file;
   const lineOf = (offset: number | undefined) => lines.linePos(offset ?? 0).line || 1;
   const value = dataOf(document);
   if (!value.ok) return unreadable(value.failures);
   const list = isMap(document.contents) ? document.contents.get('git') : undefined;
   const empty = document.contents === null || (isMap(document.contents) && isNothing(list));
-  if (empty) return { entries: [], problems: [], broken: [] };
+  if (empty) return { file, entries: [], problems: [], broken: [] };
   if (!isSeq(list)) return unreadable([{ line: 1, text: '`git` must be a list of entries' }]);
 
   const problems: Problem[] = [];
@@ -90,7 +103,7 @@ function readEntries(text: string): ReadEntries {
     broken.push(url?.ok ? url.value : undefined);
     return [];
   });
-  return { entries, problems, broken };
+  return { file, entries, problems, broken };
 }
 
 function unreadable(problems: readonly Problem[]): ReadEntries {
