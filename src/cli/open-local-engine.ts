@@ -12,7 +12,6 @@ import type { LoadedConfiguration } from '../config/load-config.ts';
 import { secretVariables } from '../config/secret-variables.ts';
 import type { Engine } from '../engine/engine.ts';
 import { createLocalEngine, type LocalEngineOptions } from '../engine/local/create-local-engine.ts';
-import { createStartUnit } from '../engine/local/start-unit.ts';
 import { canonicalHash } from '../plan/canonical-hash.ts';
 import { once } from './once.ts';
 import { openStore } from './open-store.ts';
@@ -47,14 +46,16 @@ export async function openLocalEngine(
       steps: limits.steps ?? availableParallelism(),
       keepDays: limits['keep-days'],
     },
-    startUnit: createStartUnit({
+    steps: {
       startContained: (command, cwd) =>
         startContained(command, cwd, variables.steps, variables.serviceAlone),
-      command: [process.execPath, program, 'step'],
-      configuration: await writeConfiguration(configuration),
+      command: [
+        ...[process.execPath, program, 'step', '--wait', '--messages', '3'],
+        ...['--config', await writeConfiguration(configuration)],
+      ],
       stepMinutes: limits['step-minutes'],
       logBytes: limits['log-mib'] * 2 ** 20,
-    }),
+    },
     makeRoom: () => makeRoom(state, configuration),
     toolSet: once(async () => toolSet(await builderVersion())),
     removeFolder: async (folder) => {

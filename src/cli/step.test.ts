@@ -16,11 +16,15 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs `tributary step` in a process, as an engine does. */
-async function run(...args: string[]) {
+function run(...args: string[]) {
+  return runOn('', ...args);
+}
+
+async function runOn(input: string, ...args: string[]) {
   const child = await startProcess(process.execPath, [program, 'step', ...args], {
-    cwd: folder,
-    fd3: true,
+    ...{ cwd: folder, stdin: 'pipe', fd3: true },
   });
+  child.stdin?.end(input);
   const streams = [child.stdout, child.stderr, child.fd3].map((stream) =>
     text(stream ?? Readable.from([])),
   );
@@ -93,4 +97,22 @@ test('without a folder for logs, they are printed', async () => {
   await writeFile(join(folder, 'plan.json'), JSON.stringify({ steps: [] }));
   const { out } = await run(...files(), ...(await configure()), 'image/controller');
   expect(out).toContain('the plan has no step image/controller');
+});
+
+test('one that waits ends when nobody can ask it any more', async () => {
+  expect(await run('--wait', ...(await configure()), '--messages', '3')).toMatchObject({
+    ...{ exitCode: 0, out: '', err: '', messages: [] },
+  });
+});
+
+test('one that waits runs what it is asked for, and nothing after a failure', async () => {
+  await writeFile(join(folder, 'plan.json'), JSON.stringify({ steps: [] }));
+  const unit = (id: string) => `${JSON.stringify([...files(), id])}\n`;
+  const asked = `${unit('bundle')}${unit('index')}`;
+  const { exitCode, messages } = await runOn(asked, '--wait', ...(await configure()));
+  expect(exitCode).toBe(70);
+  expect(messages).toMatchObject([
+    { kind: 'step-started', step: 'bundle' },
+    { kind: 'step-failed', step: 'bundle' },
+  ]);
 });

@@ -1,6 +1,4 @@
-import { writeSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { createBuilder } from '../adapters/builder/buildah.ts';
 import { createConfined } from '../adapters/builder/confined.ts';
 import { createMake } from '../adapters/builder/make.ts';
@@ -15,41 +13,41 @@ import type { Plan, StepOutputs } from '../plan/plan.ts';
 import { LogFile, logFile } from '../steps/log-file.ts';
 import { failuresOf, runSteps, type StepTurn } from '../steps/run-steps.ts';
 import type { Registry } from '../steps/step.ts';
-import type { StepMessage } from '../steps/step-message.ts';
 import { runStepProgram } from '../steps/step-programs.ts';
 import { readAsked } from './read-asked.ts';
-
-const usage = `tributary step --plan FILE --outputs FILE --config FILE [--build FILE] [--rebuild] ID...
-tributary step --lock FILE --product FILE --tag TAG --plan FILE --config FILE [--rebuild] prepare
-tributary step --lock FILE --product FILE --tag TAG --plan FILE --build FILE --config FILE report
-  --workdir FOLDER   where it may write (removed by whoever starts it)
-  --logs FOLDER      a log file for each step; default: standard output
-  --messages FD      file descriptor for its messages, one JSON object per line
-`;
+import { parseOptions, type StepOptions, usage } from './step-options.ts';
+import { tell } from './tell.ts';
+import { waitForUnits, withoutWait } from './wait-for-units.ts';
 
 /**
  * `tributary step`: the program that every engine runs. Runs the named steps in order, tells what becomes of
  * them, and gives the exit code: 0, or that of the first failure's reason.
  */
 export async function step(args: readonly string[]): Promise<number> {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  const common = withoutWait(args);
+  if (common === undefined) return runOnce(args, stop.signal);
+  return waitForUnits((unit) => runOnce([...common, ...unit], stop.signal));
+}
+
+async function runOnce(args: readonly string[], signal: AbortSignal): Promise<number> {
   const options = parseOptions(args);
   if (typeof options === 'string') {
     process.stderr.write(`${options}\n${usage}`);
     return 2;
   }
-  const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   try {
     const configuration = await loadConfiguration(options.config, process.env);
     const logBytes = configuration.limits['log-mib'] * 2 ** 20;
-    const { run, builder } = await openSteps(options, configuration, stop.signal);
+    const { run, builder } = await openSteps(options, configuration, signal);
     const exit = await runSteps(options.steps, {
       outputs: await readJson<StepOutputs>(options.outputs, {}),
       workdir: options.workdir,
       openLog: (id) => openLog(options.logs, id, logBytes),
       tell: (message) => tell(options.messages, message),
       run,
-      signal: stop.signal,
+      signal,
     });
     // Steps are over, and told to be: nobody waits for what is left to do.
     const log = (text: string) => void process.stdout.write(`${text}\n`);
@@ -63,60 +61,6 @@ export async function step(args: readonly string[]): Promise<number> {
     const [id] = options.steps;
     tell(options.messages, { kind: 'step-failed', step: id, failures });
     return reasons[failures[0].reason].exit;
-  }
-}
-
-/** What the arguments say. */
-export interface StepOptions {
-  readonly steps: readonly [string, ...string[]];
-  readonly plan: string;
-  readonly outputs: string | undefined;
-  readonly lock: string | undefined;
-  readonly product: string | undefined;
-  readonly tag: string | undefined;
-  readonly build: string | undefined;
-  readonly config: string | undefined;
-  readonly workdir: string;
-  readonly logs: string | undefined;
-  readonly messages: number | undefined;
-  readonly rebuild: boolean;
-}
-
-/** The options, or what is wrong with them. */
-function parseOptions(args: readonly string[]): StepOptions | string {
-  const text = { type: 'string' } as const;
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        ...{
-          plan: text,
-          outputs: text,
-          lock: text,
-          product: text,
-          tag: text,
-          build: text,
-          config: text,
-        },
-        ...{
-          workdir: text,
-          logs: text,
-          messages: text,
-          rebuild: { type: 'boolean', default: false },
-        },
-      },
-    });
-    const { plan, workdir, outputs, lock, product, tag, build, config, logs, rebuild } = values;
-    const [first, ...rest] = positionals;
-    if (first === undefined) return 'no step is named';
-    if (plan === undefined || workdir === undefined) return '--plan and --workdir are needed';
-    const messages = values.messages === undefined ? undefined : Number(values.messages);
-    const files = { plan, workdir, outputs, lock, product, tag, build, config, logs };
-    if (lock !== undefined && product === undefined) return '--lock needs --product';
-    return { ...files, steps: [first, ...rest], rebuild, messages };
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
   }
 }
 
@@ -205,15 +149,6 @@ async function openTools(
 function openLog(folder: string | undefined, id: string, logBytes: number) {
   if (folder !== undefined) return new LogFile(logFile(folder, id), logBytes);
   return { line: (text: string) => void process.stdout.write(`${text}\n`), close: () => {} };
-}
-
-/** Written at once: the process may be ended at any moment. */
-function tell(descriptor: number | undefined, message: StepMessage): void {
-  if (descriptor !== undefined) writeAll(descriptor, Buffer.from(`${JSON.stringify(message)}\n`));
-}
-
-function writeAll(descriptor: number, bytes: Buffer): void {
-  for (let rest = bytes; rest.length > 0; ) rest = rest.subarray(writeSync(descriptor, rest));
 }
 
 /** Files that the engine wrote: their types are trusted. */

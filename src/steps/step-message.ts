@@ -29,6 +29,23 @@ export function parseStepMessage(line: string): StepMessage | undefined {
   }
 }
 
+/** The exit code that a waiting step program tells when a unit is over; undefined where a line tells something else. */
+export function parseUnitOver(line: string): number | undefined {
+  try {
+    const parsed = unitOver.safeParse(JSON.parse(line));
+    return parsed.success ? parsed.data.exitCode : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** {@link parseUnitOver} understands it. */
+export function unitOverMessage(exitCode: number): object {
+  return { kind: 'unit-over', exitCode };
+}
+
+const unitOver = z.object({ kind: z.literal('unit-over'), exitCode: z.int().min(0).max(255) });
+
 const step = z.string().min(1).max(300);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const made = { key: z.string().regex(/^[0-9a-f]{64}$/), reused: z.boolean(), digest };

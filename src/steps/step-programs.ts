@@ -22,3 +22,8 @@ export async function runStepProgram(step: Step, context: StepContext): Promise<
   const load = programs[step.kind] as () => Promise<StepProgram<StepKind>>;
   return (await load())(step, context);
 }
+
+/** Loads all of them: whoever waits for work has the time. */
+export async function loadPrograms(): Promise<void> {
+  await Promise.all(Object.values(programs).map((load) => load()));
+}

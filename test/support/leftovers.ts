@@ -3,8 +3,8 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * What is there of work on a state folder that no longer goes on: processes (with `service`: but that one and its helpers
- * that hold no step), mounts of the machine, folders for the time of a step or of a container build, control groups.
+ * What is there of work on a state folder that no longer goes on: processes (with `service`: but that one, its helpers
+ * that hold no step, and the process that waits for the next build), mounts of the machine, folders for the time of a step or of a container build, control groups.
  */
 export function leftovers(state: string, service?: number): string[] {
   const name = basename(state);
@@ -12,13 +12,17 @@ export function leftovers(state: string, service?: number): string[] {
     const folder = join(state, ...path);
     return existsSync(folder) ? readdirSync(folder).map((entry) => join(...path, entry)) : [];
   };
+  const spare = service === undefined ? undefined : spareFolder(name);
   return [
     ...processesOf(name)
       .filter(({ pid }) => pid !== service && !holdsLock(pid, service))
+      .filter(({ pid }) => spare === undefined || link(`/proc/${pid}/cwd`) !== spare)
       .map(({ text }) => text),
     ...lines('/proc/self/mountinfo').filter((line) => line.includes(name)),
     // An engine keeps an empty folder of its own while it lives.
-    ...inside('tmp').flatMap((owner) => inside(owner)),
+    ...inside('tmp')
+      .flatMap((owner) => inside(owner))
+      .filter((path) => join(state, path) !== spare),
     ...inside('storage').filter((path) => !['storage/bases', 'storage/builds'].includes(path)),
     ...inside('storage', 'builds'),
     ...inside('temporary'),
@@ -29,6 +33,16 @@ export function leftovers(state: string, service?: number): string[] {
 function holdsLock(pid: number, service: number | undefined): boolean {
   const isCat = read(`/proc/${pid}/cmdline`) === 'cat\0';
   return isCat && new RegExp(`^PPid:\\s${service}$`, 'm').test(read(`/proc/${pid}/status`));
+}
+
+/** The folder of the process that waits for the next build, in which there is nothing; undefined where more than one waits. */
+function spareFolder(name: string): string | undefined {
+  const waiting = processesOf(name)
+    .filter(({ text }) => text.includes(' step --wait '))
+    .map(({ pid }) => link(`/proc/${pid}/cwd`));
+  const [folder, ...others] = new Set(waiting);
+  if (folder === undefined || others.length > 0 || !existsSync(folder)) return undefined;
+  return readdirSync(folder).length === 0 ? folder : undefined;
 }
 
 /** Waits for {@link leftovers} to be gone, and gives those that are not after `seconds`. */

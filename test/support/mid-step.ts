@@ -46,8 +46,8 @@ function stepsOf(pid: number): MidStep[] {
   if (!/\/node$/.test(words[0] ?? '') || !words.includes('step')) return [];
   return list(`/proc/${pid}/cwd`)
     .map((folder) => folder.replaceAll('~', '/'))
-    .filter((step) => words.includes(step))
-    .map((step) => ({ pid, step, kind: step.split('/')[0] ?? '' }));
+    .map((step) => ({ pid, step, kind: step.split('/')[0] ?? '' }))
+    .filter(({ kind }) => kind === 'makefile' || stepKinds.some((known) => known === kind));
 }
 
 function descendants(pid: number): number[] {

@@ -9,7 +9,6 @@ import {
   createLocalEngine,
   type LocalEngineOptions,
 } from '../../src/engine/local/create-local-engine.ts';
-import { createStartUnit } from '../../src/engine/local/start-unit.ts';
 
 const program = fileURLToPath(new URL('scripted-step.sh', import.meta.url));
 
@@ -19,6 +18,8 @@ export interface LocalRig extends EngineRig {
   readonly state: string;
   /** Whether a step that hangs once does so, or did. */
   again(name: string, step: string): Promise<boolean>;
+  /** Which process ran each unit of a build, in the order in which they began. */
+  ranBy(name: string): Promise<readonly string[]>;
   /** Kills the process of a step from outside. */
   killStep(step: string): Promise<void>;
   /** A further engine on the same state folder, as a second process would have. */
@@ -55,13 +56,12 @@ export async function openLocalRig(
     const engine = createLocalEngine({
       ...{ store, state, work: 'all', now: () => new Date(), notify: () => {} },
       toolSet: async () => 'this version',
-      startUnit: createStartUnit({
+      steps: {
         startContained,
         command: ['sh', program, scripts],
-        configuration: join(folder, 'config.yaml'),
         stepMinutes: options.stepMinutes ?? 1,
         logBytes: 2 ** 24,
-      }),
+      },
       report: (text, error) => {
         throw new Error(text, { cause: error });
       },
@@ -88,6 +88,8 @@ export async function openLocalRig(
       const file = join(scripts, name, `${step.replaceAll('/', '~')}.again`);
       return (await readFile(file, 'utf8').catch(() => '')).length > 0;
     },
+    ranBy: async (name) =>
+      (await readFile(join(scripts, name, 'processes'), 'utf8')).trim().split('\n'),
     killStep: async (step) => {
       const own = (await processesNaming(scripts)).filter(({ words }) => words.includes(step));
       // The innermost: those before it only made its namespaces.
@@ -168,13 +170,14 @@ function outputOf(id: string, reused: boolean): object | null {
   return { kind, key: 'a'.repeat(64), reused, digest, image: `127.0.0.1:5000/demo/x@${digest}` };
 }
 
-/** Processes whose command line names the scripts of a rig. */
+/** Processes whose command line names the scripts of a rig and steps; not those that wait for work. */
 async function processesNaming(scripts: string) {
   const found: { readonly pid: number; readonly words: readonly string[] }[] = [];
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (command.includes(scripts)) found.push({ pid: Number(pid), words: command.split('\0') });
+    if (command.includes(scripts) && command.includes('--plan'))
+      found.push({ pid: Number(pid), words: command.split('\0') });
   }
   return found;
 }

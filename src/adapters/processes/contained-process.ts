@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import type { ContainedProcess } from '../../engine/local/start-unit.ts';
+import type { ContainedProcess } from '../../engine/local/step-process.ts';
 import { networkVariables, run, startProcess } from './command.ts';
 import { childrenOf } from './process-tree.ts';
 import { contained, privilege, wasKilled } from './sandbox.ts';
@@ -24,15 +24,17 @@ export async function startContained(
     // Its folder is removed when it is gone: so nothing stays of what it could not remove when it was killed.
     env: { ...line.env, TMPDIR: cwd },
     inherit: [...networkVariables, ...own, ...variables],
-    fd3: true,
+    ...{ stdin: 'pipe', fd3: true },
   });
-  const { stdout, stderr, fd3 } = child;
-  if (stdout === null || stderr === null || fd3 === null) throw new Error('a stream is missing');
+  const { stdin, stdout, stderr, fd3 } = child;
+  if (stdin === null || stdout === null || stderr === null || fd3 === null)
+    throw new Error('a stream is missing');
   let words = '';
   stderr.on('data', (piece: Buffer) => {
     words = `${words}${piece.toString('latin1')}`.slice(-200);
   });
   return {
+    stdin,
     stdout,
     stderr,
     fd3,

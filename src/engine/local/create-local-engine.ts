@@ -10,6 +10,8 @@ import { Feeds } from './feeds.ts';
 import { isAlive, registerOwner } from './owner.ts';
 import { temporaryFolder } from './state-folder.ts';
 import { readStepLog } from './step-log.ts';
+import type { StepProcessOptions } from './step-process.ts';
+import { StepProcesses } from './step-processes.ts';
 import type { BuildStore, StoredBuild } from './store.ts';
 import { sweep } from './sweep.ts';
 import {
@@ -24,8 +26,9 @@ import {
 export interface LocalEngineOptions
   extends Pick<
     WorkerOptions,
-    'store' | 'state' | 'startUnit' | 'toolSet' | 'notify' | 'now' | 'report' | 'work'
+    'store' | 'state' | 'toolSet' | 'notify' | 'now' | 'report' | 'work'
   > {
+  readonly steps: StepProcessOptions;
   readonly limits: {
     readonly builds: number;
     readonly steps: number;
@@ -50,10 +53,17 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
   const removeFolder =
     options.removeFolder ??
     ((folder) => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
+  const temporary = temporaryFolder(state, owner.id);
+  const processes = new StepProcesses({
+    ...options.steps,
+    ...{ temporary, removeFolder, report: options.report },
+    // Whoever builds one thing needs it at once.
+    spare: options.work === 'all',
+  });
   const worker = new Worker({
     ...options,
     owner,
-    removeFolder,
+    openProcesses: () => processes.forAttempt(),
     changed: (tag) => feeds.refresh(tag),
   });
   const unwatch = store.watch(() => {
@@ -171,8 +181,9 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
     async close() {
       clearInterval(sweeping);
       await worker.close();
+      await processes.close();
       await swept;
-      await removeFolder(temporaryFolder(state, owner.id));
+      await removeFolder(temporary);
       unwatch();
       closing.abort();
       owner.release();

@@ -76,6 +76,32 @@ describe('the local engine', { timeout: 30_000 }, () => {
     ]);
   });
 
+  test('a process runs the steps of one build, as long as they succeed, and of no other', async () => {
+    rig = await makeLocalRig();
+    const builds = ['one', 'two', 'three'].map((name) => demoBuild(name));
+    for (const { lock } of builds) {
+      const fails = lock.name === 'three' ? 'fail' : 'finish';
+      await rig.script(lock.name, [
+        { id: 'payload/one' },
+        { id: 'image/one', needs: ['payload/one'], does: fails },
+        { id: 'bundle', needs: ['image/one'] },
+      ]);
+    }
+    for (const build of builds) {
+      await rig.engine.submit(build);
+      await eventsOf(rig.engine, build.tag);
+    }
+    const [one = [], two = [], three = []] = await Promise.all(
+      builds.map(({ lock }) => rig.ranBy(lock.name)),
+    );
+    // prepare, payload, image, bundle, report
+    expect([one.length, new Set(one).size]).toEqual([5, 1]);
+    expect([two.length, new Set(two).size]).toEqual([5, 1]);
+    // After a step that failed, the report has a process of its own.
+    expect([three.length, new Set(three).size]).toEqual([4, 2]);
+    expect(new Set([...one, ...two, ...three]).size).toBe(4);
+  });
+
   test('steps of one group share a process, which ends with the first that fails', async () => {
     rig = await makeLocalRig();
     const build = demoBuild();
@@ -241,7 +267,7 @@ describe('the local engine', { timeout: 30_000 }, () => {
   });
 
   test('no folder is left of a build that was cancelled', async () => {
-    rig = await makeLocalRig();
+    rig = await makeLocalRig({ work: 'own' });
     const build = demoBuild();
     await rig.script(build.lock.name, [{ id: 'bundle', does: 'wait' }]);
     await rig.engine.submit(build);

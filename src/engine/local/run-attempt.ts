@@ -7,9 +7,9 @@ import { type AttemptLog, reportStep } from './attempt-log.ts';
 import { nextUnit } from './next-unit.ts';
 import { type RunUnitOptions, runUnit } from './run-unit.ts';
 import type { Slot, Slots } from './slots.ts';
-import { planFile } from './start-unit.ts';
 import { attemptFolders } from './state-folder.ts';
 import type { StoredBuild } from './store.ts';
+import { planFile } from './unit-input.ts';
 
 export interface RunAttemptOptions extends RunUnitOptions {
   readonly state: string;

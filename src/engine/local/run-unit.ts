@@ -1,6 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { diskFull } from '../../builds/disk-full.ts';
 import type { BuildChange } from '../../builds/event.ts';
 import { type Failure, FailureError } from '../../builds/failure.ts';
@@ -13,12 +10,7 @@ type Finished = Extract<StepMessage, { kind: 'step-finished' }>;
 
 export interface RunUnitOptions {
   readonly startUnit: StartUnit;
-  /** Folder for folders of units. */
-  readonly temporary: string;
-  readonly removeFolder: (folder: string) => Promise<void>;
   readonly signal: AbortSignal;
-  /** Something for the service's own log. */
-  readonly report: (text: string, error?: unknown) => void;
 }
 
 /**
@@ -27,17 +19,15 @@ export interface RunUnitOptions {
  * for the first time (docs/decisions/0011-a-killed-step-is-begun-once-more.md): then the caller begins it again.
  */
 export async function runUnit(
-  unit: Omit<Unit, 'workdir'>,
+  unit: Unit,
   log: AttemptLog,
   options: RunUnitOptions,
   asChanges: (message: Finished) => readonly BuildChange[] = asItIs,
 ): Promise<void> {
   const { signal } = options;
-  const workdir = join(options.temporary, randomUUID());
   try {
-    await mkdir(workdir, { recursive: true });
     let again: string | undefined;
-    const end = await run({ ...unit, workdir }, options, (message) => {
+    const end = await run(unit, options, (message) => {
       if (signal.aborted || log.isOver(message.step)) return;
       if (saysKilled(message) && log.mayBeginAgain(message.step)) again = message.step;
       else log.tell(...(message.kind === 'step-finished' ? asChanges(message) : [message]));
@@ -52,10 +42,6 @@ export async function runUnit(
   } catch (error) {
     if (!signal.aborted)
       log.tell({ kind: 'step-failed', step: unit.steps[0], failures: failuresOf(error) });
-  } finally {
-    await options
-      .removeFolder(workdir)
-      .catch((error) => options.report('cannot remove a folder', error));
   }
 }
 
@@ -107,7 +93,7 @@ function saysKilled(message: StepMessage): boolean {
 }
 
 /** Says to those who watch, and in the log, why a step begins again. */
-function announce(step: string, { folders }: Omit<Unit, 'workdir'>, log: AttemptLog): void {
+function announce(step: string, { folders }: Unit, log: AttemptLog): void {
   const text = 'its process was killed: it is begun once more';
   const file = new LogFile(logFile(folders.logs, step), Number.MAX_SAFE_INTEGER);
   file.line(`[${text}]`);
@@ -116,12 +102,12 @@ function announce(step: string, { folders }: Omit<Unit, 'workdir'>, log: Attempt
 }
 
 /** The step whose turn it was when its process ended without a word about it. */
-function unfinished(unit: Omit<Unit, 'workdir'>, log: AttemptLog): string | undefined {
+function unfinished(unit: Unit, log: AttemptLog): string | undefined {
   if (unit.steps.some((step) => log.failed.has(step))) return undefined;
   return unit.steps.find((candidate) => !log.finished.has(candidate));
 }
 
-function judge(unit: Omit<Unit, 'workdir'>, log: AttemptLog, end: UnitEnd): void {
+function judge(unit: Unit, log: AttemptLog, end: UnitEnd): void {
   const step = unfinished(unit, log);
   if (step === undefined) return;
   log.tell({

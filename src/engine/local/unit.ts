@@ -32,30 +32,28 @@ export interface Unit {
         readonly build?: Build;
       };
   readonly folders: AttemptFolders;
-  /** A new, empty folder of its own; removed when the process is gone. */
-  readonly workdir: string;
 }
 
-/** How a unit's process ended. */
+/** How a unit ended. */
 export interface UnitEnd {
   readonly exitCode: number;
   readonly signal: string | null;
   /** The end of what it printed by itself. */
   readonly lastLines: string;
-  /** True: it was ended because a step took longer than allowed. */
+  /** True: its process was ended because a step took longer than allowed. */
   readonly timedOut: boolean;
 }
 
-/** A unit's process. */
+/** A unit that a process works on. */
 export interface RunningUnit {
-  /** Settles when no process of it is left and every message was told; never rejects. */
+  /** Settles when every message was told and no process that it started is left; never rejects. */
   readonly ended: Promise<UnitEnd>;
-  /** Ends it and all its descendants at once; settles with `ended`. */
+  /** Ends its process with all descendants at once; settles with `ended`. */
   kill(): Promise<void>;
 }
 
 /**
- * Starts the process of a unit. `tell` is called for each message, in order. Throws FailureError
- * where it cannot be started.
+ * Begins a unit in a process that has nothing else to do. `tell` is called for each message, in order. Throws FailureError
+ * where no process can be started.
  */
 export type StartUnit = (unit: Unit, tell: (message: StepMessage) => void) => Promise<RunningUnit>;

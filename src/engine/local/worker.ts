@@ -7,9 +7,8 @@ import { AttemptLog } from './attempt-log.ts';
 import { isAlive, type Owner } from './owner.ts';
 import { runAttempt } from './run-attempt.ts';
 import { Slots } from './slots.ts';
-import { temporaryFolder } from './state-folder.ts';
+import type { AttemptProcesses } from './step-processes.ts';
 import type { BuildStore, StoredBuild } from './store.ts';
-import type { StartUnit } from './unit.ts';
 
 export interface WorkerOptions {
   readonly store: BuildStore;
@@ -18,10 +17,10 @@ export interface WorkerOptions {
   readonly limits: { readonly builds: number; readonly steps: number };
   /** `all`: whatever nobody runs; `own`: only what was {@link Worker.adopt}ed; `none`: nothing. */
   readonly work: 'all' | 'own' | 'none';
-  readonly startUnit: StartUnit;
+  /** The processes of a further attempt. */
+  readonly openProcesses: () => AttemptProcesses;
   /** What runs steps now, as `Plan.madeBy` names it. */
   readonly toolSet: () => Promise<string>;
-  readonly removeFolder: (folder: string) => Promise<void>;
   /** Tells the targets of a build; it is not waited for, and its failing is no failure of the build. */
   readonly notify: (
     build: Build,
@@ -158,15 +157,20 @@ export class Worker {
   }
 
   async #run(build: StoredBuild, signal: AbortSignal, order: number): Promise<void> {
-    const { store, state, owner, now, changed, report } = this.#options;
+    const { store, now, changed, report } = this.#options;
     const { tag } = build.asked;
     try {
       const log = new AttemptLog(store, { tag, attempt: build.attempt }, now, changed);
       if (!log.cancelRequested) {
-        const temporary = temporaryFolder(state, owner.id);
         const statusWith = (verdict: BuildChange) => readStatus(store, build, [verdict], now);
-        const more = { temporary, slots: this.#slots, signal, order, statusWith };
-        const end = await runAttempt(build, log, { ...this.#options, ...more });
+        const processes = this.#options.openProcesses();
+        const { startUnit } = processes;
+        const more = { startUnit, slots: this.#slots, signal, order, statusWith };
+        const end = await runAttempt(build, log, { ...this.#options, ...more }).finally(() => {
+          const closed = processes.close();
+          // Only who ends a build wants to hear that nothing of it is left.
+          return signal.aborted ? closed : undefined;
+        });
         if (end === 'outdated' && !signal.aborted) {
           report(`${tag} begins anew: its plan is gone or of another version of Tributary`);
           startAttempt(store, build, build.asked, now);
