@@ -103,7 +103,7 @@ export function requestParts({
           const tag = tagFor(request.lock.name, request.lockDigest);
           const builder = await createBuilder(configuration, { state: configuration.state });
           const made = await prepare(request.lock, request.product, {
-            ...{ tag, configuration, workdir, publish: false, registry: reach },
+            ...{ tag, configuration, workdir, publish: false, rebuild: false, registry: reach },
             locate: locateIn(request.productText),
             mirrors: (await tools()).git.mirrors,
             builder,

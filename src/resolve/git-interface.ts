@@ -80,4 +80,11 @@ export interface Mirror {
 /** Opens mirrors, by the URL of the repository that others are forks of. */
 export interface Mirrors {
   mirror(repository: string): Promise<Mirror>;
+  /** {@link Mirror.export} of a commit that was exported before; false, and nothing is done, where it was not. */
+  exportAgain(
+    repository: string,
+    commit: CommitSha,
+    folder: string,
+    branch: string,
+  ): Promise<boolean>;
 }

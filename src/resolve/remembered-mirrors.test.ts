@@ -25,7 +25,10 @@ async function listening(mergeBase: () => Promise<CommitSha | undefined> = async
       return { files: new Map(), submodules: [] };
     },
   };
-  const mirrors = remembered({ mirror: async () => raw as unknown as Mirror });
+  const mirrors = remembered({
+    mirror: async () => raw as unknown as Mirror,
+    exportAgain: async () => false,
+  });
   return { asked, mirror: await mirrors.mirror('https://git.example.com/a/b') };
 }
 

@@ -21,6 +21,7 @@ export function remembered(mirrors: Mirrors): Mirrors {
       opened.set(mirror, known);
       return known;
     },
+    exportAgain: (...what) => mirrors.exportAgain(...what),
   };
 }
 

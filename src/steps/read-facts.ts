@@ -3,17 +3,16 @@ import type { ImageFacts, PayloadFacts, PlanFacts } from '../plan/assemble-plan.
 import { gitTreeSha, without } from '../plan/file-tree.ts';
 import type { ComponentName, ImageName } from '../plan/names.ts';
 import { patchFiles } from '../product/patch-files.ts';
-import type { Product, ProductImage } from '../product/product.ts';
+import type { Payload, Product, ProductImage } from '../product/product.ts';
 import { repositoryOf } from '../resolve/resolve-product.ts';
-import { type ReadFiles, readPayloadFacts } from './payload-facts.ts';
 import type { ProductFiles } from './product-files.ts';
 
 /** A component, as far as a plan depends on its files. */
 export interface ComponentFiles {
   /** Patches that its Dockerfiles have to apply. */
   readonly patchesLeft: readonly string[];
-  /** Its files as they are built; asked only where it has a payload. */
-  readonly read: ReadFiles;
+  /** What its payload is rendered from; asked only where it has one. */
+  readonly payloadFacts: (rule: Payload) => Promise<PayloadFacts>;
 }
 
 /**
@@ -29,10 +28,10 @@ export async function readFacts(
   const payloads: Record<ComponentName, PayloadFacts> = {};
   for (const [component, { payload }] of entries(product.components)) {
     urls[component] = repositoryOf(component, product, productFiles.pinned).url;
-    const read = components[component]?.read;
     if (payload === undefined) continue;
-    if (read === undefined) throw new Error(`nobody has the files of ${component}`);
-    payloads[component] = await readPayloadFacts(payload, read);
+    const files = components[component];
+    if (files === undefined) throw new Error(`nobody has the files of ${component}`);
+    payloads[component] = await files.payloadFacts(payload);
   }
   const images: Record<ImageName, ImageFacts> = {};
   for (const [name, image] of entries(product.images))

@@ -38,8 +38,11 @@ interface WorldOptions {
 
 interface PrepareOptions {
   readonly publish?: boolean;
+  readonly rebuild?: boolean;
   /** Another state folder: another machine. */
   readonly state?: string;
+  /** State folder of whoever answers the request; default: of the same machine. */
+  readonly answeredAt?: string;
   readonly registry?: MemoryRegistry;
   /** Another description of the product. */
   readonly product?: Product;
@@ -79,7 +82,7 @@ export async function openPrepareWorld(options: WorldOptions = {}): Promise<Prep
     async prepare(body, options = {}) {
       const at = options.state ?? state;
       const { product = demo } = options;
-      const { lock, lockDigest } = await resolve(body, at, product);
+      const { lock, lockDigest } = await resolve(body, options.answeredAt ?? at, product);
       const { mirrors } = await openGit({ ...configuration, state: at }, {});
       return prepare(lock, product, {
         tag: tagFor(lock.name, lockDigest),
@@ -90,6 +93,7 @@ export async function openPrepareWorld(options: WorldOptions = {}): Promise<Prep
         configuration: { ...configuration, state: at },
         workdir: folder.path,
         publish: options.publish ?? true,
+        rebuild: options.rebuild ?? false,
         locate,
         signal: new AbortController().signal,
         log: () => {},

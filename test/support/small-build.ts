@@ -22,6 +22,7 @@ import type { Product } from '../../src/product/product.ts';
 import { writeArtifact } from '../../src/steps/artifact.ts';
 import { writeDataImage } from '../../src/steps/data-image.ts';
 import { gzipLayer } from '../../src/steps/oci-layout.ts';
+import { readPayloadFacts } from '../../src/steps/payload-facts.ts';
 import { readProductFiles } from '../../src/steps/product-files.ts';
 import { type ComponentFiles, readFacts } from '../../src/steps/read-facts.ts';
 import type { Make, Registry, StepContext } from '../../src/steps/step.ts';
@@ -164,8 +165,10 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
   const tag = tagFor(lock.name, digest);
   const filesOf = (files: FileTree): ComponentFiles => ({
     patchesLeft: [],
-    read: async (paths = ['.']) =>
-      withFiles(new Map(), ...paths.map((path) => placedIn(path, subtree(files, path)))),
+    payloadFacts: (rule) =>
+      readPayloadFacts(rule, async (paths = ['.']) =>
+        withFiles(new Map(), ...paths.map((path) => placedIn(path, subtree(files, path)))),
+      ),
   });
   const facts = await readFacts(product, readProductFiles(productFiles, product, 'the product'), {
     [pipeline]: filesOf(pipelineFiles),

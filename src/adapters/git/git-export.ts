@@ -1,6 +1,9 @@
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { FailureError } from '../../builds/failure.ts';
 import { type CommitSha, parseCommitSha } from '../../plan/names.ts';
+import { quote } from '../../request/quote.ts';
+import { refNameProblem } from '../../request/ref-name.ts';
 import { line } from './git-command.ts';
 import { askServer } from './git-failure.ts';
 import type { GitStore } from './git-store.ts';
@@ -27,7 +30,7 @@ export async function exportCommit(
     if (store.originOf(commit) !== undefined) await fetchWhole(store, commit, whole);
     else await copyMade(store, commit, whole);
   });
-  await writeRepository(store, commit, { whole, folder, branch });
+  await writeRepository(commit, { whole, folder, branch });
 }
 
 /** A commit that was made here, on parents that came from servers. */
@@ -93,8 +96,31 @@ async function copyNew(
   await store.git(['update-ref', `refs/made/${commit}`, commit], { repository: whole });
 }
 
+/**
+ * {@link exportCommit} of a commit whose history an earlier export brought into `whole`; false, and nothing is done, where none did.
+ */
+export async function exportAgain(
+  commit: CommitSha,
+  {
+    whole,
+    folder,
+    branch,
+  }: { readonly whole: string; readonly folder: string; readonly branch: string },
+): Promise<boolean> {
+  const isThere = await anyExists(
+    ['made', 'pinned'].map((kind) => join(whole, 'refs', kind, commit)),
+  );
+  if (isThere) await writeRepository(commit, { whole, folder, branch });
+  return isThere;
+}
+
+async function anyExists(files: readonly string[]): Promise<boolean> {
+  const found = await Promise.allSettled(files.map((file) => access(file)));
+  return found.some(({ status }) => status === 'fulfilled');
+}
+
+/** A bare repository as gitrepository-layout(5) describes it: all of its objects are those of `whole`. */
 async function writeRepository(
-  store: GitStore,
   commit: CommitSha,
   {
     whole,
@@ -102,18 +128,34 @@ async function writeRepository(
     branch,
   }: { readonly whole: string; readonly folder: string; readonly branch: string },
 ): Promise<void> {
+  const ref = branch.startsWith('refs/') ? branch : `refs/heads/${branch}`;
+  const problem = refNameProblem(ref);
+  if (problem !== undefined) throw unusableBranch(branch, problem);
   await mkdir(dirname(folder), { recursive: true });
   const draft = await mkdtemp(join(dirname(folder), `.${basename(folder)}-`));
+  const files = {
+    HEAD: `ref: ${ref}\n`,
+    config: '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n',
+    'objects/info/alternates': `${join(whole, 'objects')}\n`,
+    [ref]: `${commit}\n`,
+  };
   try {
-    const ref = branch.startsWith('refs/') ? branch : `refs/heads/${branch}`;
-    await store.git(['init', '--quiet', '--bare', '--template=', draft]);
-    await writeFile(join(draft, 'objects', 'info', 'alternates'), `${join(whole, 'objects')}\n`);
-    await store.git(['update-ref', ref, commit], { repository: draft });
-    await store.git(['symbolic-ref', 'HEAD', ref], { repository: draft });
+    for (const [name, content] of Object.entries(files)) {
+      await mkdir(dirname(join(draft, name)), { recursive: true });
+      await writeFile(join(draft, name), content);
+    }
     await rm(folder, { recursive: true, force: true });
     await rename(draft, folder);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
     throw error;
   }
+}
+
+function unusableBranch(branch: string, problem: string): FailureError {
+  return new FailureError({
+    reason: 'bad-product',
+    detail: `The branch ${quote(branch)} cannot be served: ${problem}.`,
+    hint: 'Correct the branch of the entry in upstream_sources.yaml.',
+  });
 }

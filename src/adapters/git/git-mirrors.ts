@@ -8,7 +8,7 @@ import type { FileLock } from '../storage/file-lock.ts';
 import type { Shelf } from '../storage/shelf.ts';
 import { merge, mergeBases, pick } from './git-combine.ts';
 import { type Git, line } from './git-command.ts';
-import { exportCommit } from './git-export.ts';
+import { exportAgain, exportCommit } from './git-export.ts';
 import { readFiles } from './git-files.ts';
 import { applyPatch } from './git-patch.ts';
 import { replaceFiles } from './git-replace-files.ts';
@@ -54,6 +54,12 @@ export function createMirrors(
       clearTimeout(one.timer);
       if (hold !== undefined) one.timer = setTimeout(() => letGo(url, one), hold).unref();
       return one.mirror;
+    },
+    async exportAgain(url, commit, target, branch) {
+      const whole = join(wholes, mirrorName(url));
+      const isThere = await exportAgain(commit, { whole, folder: target, branch });
+      if (isThere) used.add(whole);
+      return isThere;
     },
     async lost(patience) {
       for (let left = patience; ; left -= 50) {

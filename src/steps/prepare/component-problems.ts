@@ -4,7 +4,7 @@ import type { FileTree } from '../../plan/file-tree.ts';
 import type { Locate } from '../../product/place.ts';
 import type { Payload, Product } from '../../product/product.ts';
 import { type ReadFiles, readInputs } from '../payload-facts.ts';
-import { filesOf, type PreparedComponent } from './prepare-component.ts';
+import { type PreparedComponent, readerOf } from './prepare-component.ts';
 
 /** What product.yaml says of a component and its files do not hold. */
 export async function componentProblems(
@@ -13,8 +13,10 @@ export async function componentProblems(
   locate: Locate,
 ): Promise<readonly Failure[]> {
   const { component, from } = prepared;
+  // An earlier build looked at the same, and there was none.
+  if (prepared.recalled !== undefined) return [];
   const { payload, bundle } = product.components[component] ?? {};
-  const { read } = filesOf(prepared);
+  const read = readerOf(prepared);
   const rendered =
     payload === undefined
       ? []

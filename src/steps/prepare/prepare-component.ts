@@ -1,16 +1,22 @@
 import { attempt, demand, type Failure, FailureError } from '../../builds/failure.ts';
+import type { PayloadFacts } from '../../plan/assemble-plan.ts';
+import { sourceKey } from '../../plan/keys.ts';
 import type { Lock, PinnedSource } from '../../plan/lock.ts';
 import type { ComponentName } from '../../plan/names.ts';
+import { isBuilt } from '../../product/is-built.ts';
+import { patchFiles } from '../../product/patch-files.ts';
 import { failureAt } from '../../product/place.ts';
-import type { Product } from '../../product/product.ts';
+import type { Payload, Product } from '../../product/product.ts';
 import { type UpstreamSource, upstreamSourcesPath } from '../../product/upstream-sources.ts';
 import { type CombinedSource, combineSource } from '../../resolve/combine-source.ts';
 import type { Mirror } from '../../resolve/git-interface.ts';
 import { repositoryOf } from '../../resolve/resolve-product.ts';
-import type { ComponentFiles } from '../read-facts.ts';
+import { type ReadFiles, readPayloadFacts } from '../payload-facts.ts';
+import { artifactRepository, keyTag } from '../step.ts';
 import { applyPatches, type Patched } from './apply-patches.ts';
 import type { PrepareContext } from './prepare-context.ts';
 import type { PreparedProduct } from './prepare-product.ts';
+import { preparedReference, type Recalled, recall } from './recall.ts';
 
 /** The code of a component: fetched, brought together, patched. */
 export interface PreparedComponent {
@@ -18,14 +24,20 @@ export interface PreparedComponent {
   readonly from: PinnedSource;
   /** URL of its own repository. */
   readonly url: string;
-  readonly mirror: Mirror;
   readonly combined: CombinedSource;
-  readonly patched: Patched;
+  readonly patched: Pick<Patched, 'tree' | 'reports' | 'left'>;
+  /** What was found out by an earlier build; undefined where this one has to find it out. */
+  readonly recalled: Recalled | undefined;
+  /** Where it is kept for later ones. */
+  readonly reference: string;
+  /** Its mirror, which has commit and tree. */
+  readonly mirror: () => Promise<Mirror>;
+  readonly payloadFacts: (rule: Payload) => Promise<PayloadFacts>;
 }
 
 /**
- * Makes the code of a component from what the lock pins. Throws FailureError where refs or patches conflict.
- * `bases`: the images that patch scripts run in, pinned.
+ * Makes the code of a component from what the lock pins, or recalls what came of it before. Throws FailureError where refs or patches
+ * conflict. `bases`: the images that patch scripts run in, pinned.
  */
 export async function prepareComponent(
   component: ComponentName,
@@ -35,12 +47,63 @@ export async function prepareComponent(
   bases: Readonly<Record<string, string>>,
   context: PrepareContext,
 ): Promise<PreparedComponent> {
-  const { mirrors, log, progress } = context;
+  const { log } = context;
   const from = lock.components[component];
   if (from === undefined) throw new Error(`the lock does not know ${component}`);
   const { url } = repositoryOf(component, product, prepared.pinned);
-  if (from.kind !== 'base') progress(`fetching ${component}: ${from.ref} of ${from.url}`);
-  const mirror = await mirrors.mirror(url);
+  const rule = product.components[component]?.patches;
+  const patches = rule === undefined ? [] : patchFiles(prepared.files, rule);
+  const script = rule?.image === undefined ? {} : { [rule.image]: bases[rule.image] ?? '' };
+  const decisive = { of: component, from, url, patches, images: script };
+  const reference = preparedReference(decisive, lock, context.madeBy);
+  const make = shareOnce(() =>
+    makeComponent(component, { lock, product, prepared, bases, url }, context),
+  );
+
+  const recalled = await recallComponent(component, reference, lock, product, context);
+  const { combined, patched } = recalled ?? (await make());
+  log(`${component}: commit ${combined.commit}, tree ${combined.tree}`);
+  for (const { patch, outcome, by } of patched.reports) {
+    log(`${component}: patch ${patch}: ${outcome} (applied by ${by})`);
+  }
+  const mirror = async () => (await make()).mirror;
+  const payloadFacts = async (rule: Payload) =>
+    recalled?.payload ?? readPayloadFacts(rule, readerOf({ patched, mirror }));
+  return { component, from, url, combined, patched, recalled, reference, mirror, payloadFacts };
+}
+
+/** What an earlier build found out, where the registry has its files, too. */
+async function recallComponent(
+  component: ComponentName,
+  reference: string,
+  lock: Lock,
+  product: Product,
+  context: PrepareContext,
+): Promise<Recalled | undefined> {
+  const recalled = await recall(reference, context);
+  if (recalled === undefined || !isBuilt(component, product)) return recalled;
+  const { commit } = recalled.combined;
+  const key = sourceKey({ commit, tree: recalled.patched.tree });
+  const files = `${artifactRepository({ lock })}:${keyTag(key)}`;
+  return (await context.registry.manifest(files)) === undefined ? undefined : recalled;
+}
+
+interface Given {
+  readonly lock: Lock;
+  readonly product: Product;
+  readonly prepared: PreparedProduct;
+  readonly bases: Readonly<Record<string, string>>;
+  readonly url: string;
+}
+
+async function makeComponent(
+  component: ComponentName,
+  { lock, product, prepared, bases, url }: Given,
+  context: PrepareContext,
+) {
+  const from = lock.components[component] as PinnedSource;
+  if (from.kind !== 'base') context.progress(`fetching ${component}: ${from.ref} of ${from.url}`);
+  const mirror = await context.mirrors.mirror(url);
   const entry = prepared.pinned[component];
   const combining = await attempt(() => combineSource(from, component, mirror));
   const combined = demand(
@@ -48,7 +111,6 @@ export async function prepareComponent(
       ? combining
       : { ...combining, failures: pinnedAt(combining.failures, from, entry) },
   );
-  log(`${component}: commit ${combined.commit}, tree ${combined.tree}`);
   const rule = product.components[component]?.patches;
   const patched: Patched =
     rule === undefined
@@ -62,19 +124,24 @@ export async function prepareComponent(
           mirror,
           { ...context, plan: { bases, lock } },
         );
-  for (const { patch, outcome, by } of patched.reports) {
-    log(`${component}: patch ${patch}: ${outcome} (applied by ${by})`);
-  }
   const [first, ...rest] = patched.failures;
   if (first !== undefined) throw new FailureError(first, ...rest);
-  return { component, from, url, mirror, combined, patched };
+  return { mirror, combined, patched };
 }
 
-/** Its files as they are built. */
-export function filesOf({ mirror, patched }: PreparedComponent): ComponentFiles {
-  return {
-    patchesLeft: patched.left,
-    read: async (paths) => (await mirror.files(patched.tree, paths)).files,
+/** Reads its files as they are built. */
+export function readerOf({
+  patched,
+  mirror,
+}: Pick<PreparedComponent, 'patched' | 'mirror'>): ReadFiles {
+  return async (paths) => (await (await mirror()).files(patched.tree, paths)).files;
+}
+
+function shareOnce<Value>(work: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => {
+    made ??= work();
+    return made;
   };
 }
 

@@ -17,6 +17,8 @@ export interface PrepareContext {
   readonly workdir: string;
   /** False: nothing is written anywhere but to mirrors (`tributary plan`). */
   readonly publish: boolean;
+  /** True: what earlier builds found out is not recalled. */
+  readonly rebuild: boolean;
   /** Places in product.yaml. */
   readonly locate: Locate;
   readonly signal: AbortSignal;

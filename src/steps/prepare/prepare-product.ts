@@ -1,4 +1,6 @@
 import { demand, FailureError } from '../../builds/failure.ts';
+import type { FileTree } from '../../plan/file-tree.ts';
+import { sourceKey } from '../../plan/keys.ts';
 import type { Lock } from '../../plan/lock.ts';
 import type { ComponentName } from '../../plan/names.ts';
 import type { Product } from '../../product/product.ts';
@@ -6,32 +8,81 @@ import { parseRepository } from '../../request/ref.ts';
 import { type CombinedSource, combineSource } from '../../resolve/combine-source.ts';
 import type { Mirror } from '../../resolve/git-interface.ts';
 import { productProblems } from '../../resolve/product-problems.ts';
+import { readArtifact } from '../artifact.ts';
 import { type ProductFiles, readProductFiles } from '../product-files.ts';
+import { artifactRepository, keyTag } from '../step.ts';
 import type { PrepareContext } from './prepare-context.ts';
+import { preparedReference, type Recalled, recall } from './recall.ts';
 
-/** The productization repository of a build, fetched and read. */
+/** The productization repository of a build, and its files. */
 export interface PreparedProduct extends CombinedSource, ProductFiles {
-  readonly mirror: Mirror;
+  /** What was found out by an earlier build; undefined where this one had to find it out. */
+  readonly recalled: Recalled | undefined;
+  /** Where it is kept for later ones. */
+  readonly reference: string;
+  /** Its mirror, which has the commit. */
+  readonly mirror: () => Promise<Mirror>;
 }
 
-/** Fetches and reads the productization repository at the lock's commit. */
+/** Reads the productization repository at the lock's commit: fetched, or as an earlier build kept it. */
 export async function prepareProduct(
   lock: Lock,
   product: Product,
-  { mirrors, progress, locate }: PrepareContext,
+  context: PrepareContext,
 ): Promise<PreparedProduct> {
   const { url } = demand(parseRepository(product.repository));
-  progress(`fetching the productization repository ${url}`);
-  const mirror = await mirrors.mirror(url);
-  const title = `the product ${product.product}`;
-  const combined = await combineSource(lock.product.source, title, mirror);
-  const { files } = await mirror.files(combined.commit);
+  const from = lock.product.source;
+  const decisive = { of: product.product, from, url, patches: [], images: {} };
+  const reference = preparedReference(decisive, lock, context.madeBy);
+  const make = async () => {
+    const mirror = await context.mirrors.mirror(url);
+    return {
+      mirror,
+      combined: await combineSource(from, `the product ${product.product}`, mirror),
+    };
+  };
+  const kept = await recallProduct(reference, lock, context);
+  if (kept === undefined) context.progress(`fetching the productization repository ${url}`);
+  const found = kept ?? (await readProduct(await make()));
+  const { combined, files } = found;
   const where = `${url} at ${combined.commit.slice(0, 12)}`;
   const components = (Object.keys(lock.components) as ComponentName[]).filter(
     (component) => lock.components[component]?.kind !== 'base',
   );
   const asked = { release: lock.release, components, where };
-  const [first, ...rest] = productProblems(files, product, asked, locate);
+  const [first, ...rest] = productProblems(files, product, asked, context.locate);
   if (first !== undefined) throw new FailureError(first, ...rest);
-  return { ...combined, mirror, ...readProductFiles(files, product, where) };
+  return {
+    ...combined,
+    ...readProductFiles(files, product, where),
+    ...{ recalled: kept?.recalled, reference, mirror: async () => (await make()).mirror },
+  };
+}
+
+interface FoundProduct {
+  readonly combined: CombinedSource;
+  readonly files: FileTree;
+}
+
+async function readProduct({
+  mirror,
+  combined,
+}: {
+  mirror: Mirror;
+  combined: CombinedSource;
+}): Promise<FoundProduct & { recalled?: Recalled }> {
+  return { combined, files: (await mirror.files(combined.commit)).files };
+}
+
+async function recallProduct(
+  reference: string,
+  lock: Lock,
+  context: PrepareContext,
+): Promise<(FoundProduct & { recalled: Recalled }) | undefined> {
+  const recalled = await recall(reference, context);
+  if (recalled === undefined) return undefined;
+  const { combined } = recalled;
+  const source = `${artifactRepository({ lock })}:${keyTag(sourceKey(combined))}`;
+  const artifact = await readArtifact(context.registry, source);
+  return artifact && { combined, files: artifact.files, recalled };
 }

@@ -32,7 +32,7 @@ interface SourceMetadata {
 export async function publishSource(
   of: string,
   source: Source,
-  mirror: Mirror,
+  openMirror: () => Promise<Mirror>,
   patches: readonly string[],
   repository: string,
   { registry, workdir, log, progress }: PrepareContext,
@@ -43,6 +43,7 @@ export async function publishSource(
     return;
   }
   progress(`packing the source of ${of}`);
+  const mirror = await openMirror();
   const { files, submodules } = await mirror.files(source.tree);
   if (submodules.length > 0) {
     log(`warning: ${of} has submodules, whose content is left out: ${submodules.join(', ')}`);
@@ -75,17 +76,19 @@ export async function exportCommits(
   plan: Plan,
   { pinned }: PreparedProduct,
   components: readonly PreparedComponent[],
-  { configuration, tag, log, progress }: PrepareContext,
+  { configuration, mirrors, tag, log, progress }: PrepareContext,
 ): Promise<void> {
   const entries = demand(sourcesAtPlaces(plan.upstreamSources, pinned));
   const all = plan.lock.strategy === 'makefile';
   for (const prepared of components.filter((one) => all || isMadeHere(one))) {
-    const { component, combined, mirror } = prepared;
+    const { component, combined, url } = prepared;
     const branch = entries[component]?.branch;
     if (branch === undefined) throw new Error(`no entry of ${component}`);
     progress(`exporting ${component}`);
     const folder = join(configuration.state, 'git', tag, exportedPath(component));
-    await mirror.export(combined.commit, folder, branch);
+    const { commit } = combined;
+    const isThere = await mirrors.exportAgain(url, commit, folder, branch);
+    if (!isThere) await (await prepared.mirror()).export(commit, folder, branch);
     log(`${component}: ${combined.commit} can be fetched from ${folder}`);
   }
 }

@@ -14,10 +14,11 @@ import { baseImages, scriptImages } from './base-images.ts';
 import { componentProblems } from './component-problems.ts';
 import { networkProblems } from './network-problems.ts';
 import { type Pinned, pin } from './pin-bases.ts';
-import { filesOf, type PreparedComponent, prepareComponent } from './prepare-component.ts';
+import { type PreparedComponent, prepareComponent } from './prepare-component.ts';
 import type { PrepareContext } from './prepare-context.ts';
 import { type PreparedProduct, prepareProduct } from './prepare-product.ts';
 import { exportCommits, publishPlan, publishSource } from './publish.ts';
+import { keep } from './recall.ts';
 import { updateSources } from './update-sources.ts';
 
 /**
@@ -119,7 +120,9 @@ async function pinOutside(
   return pin(reference, { images, versions }, context);
 }
 
-async function findVersion({ component, mirror, combined }: PreparedComponent) {
+async function findVersion({ component, recalled, combined, ...prepared }: PreparedComponent) {
+  if (recalled !== undefined) return [component, recalled.version] as const;
+  const mirror = await prepared.mirror();
   await mirror.fetchTags();
   return [component, (await mirror.nearestVersion(combined.commit)) ?? '0.0.0'] as const;
 }
@@ -141,7 +144,7 @@ async function decide(
     product,
     sources: byComponent(components, (one) => sourceOf(one, pinned)),
     productSource: productSourceOf(lock, prepared),
-    ...(await readFacts(product, prepared, byComponent(components, filesOf))),
+    ...(await readFacts(product, prepared, byComponent(components, factsOf))),
     patches: components.flatMap(({ patched }) => patched.reports),
     bases: pinned.bases,
     upstreamSources: demand(updateSources(text, product, components, entries, tag, service)),
@@ -153,6 +156,10 @@ async function decide(
 /** Where a service serves what is exported. A command by itself does not listen: port 0 is none that a URL can name. */
 function serviceUrl({ url, listen }: PrepareContext['configuration']): string {
   return url?.replace(/\/+$/, '') ?? `http://${listen.replace(/:0$/, ':8080')}`;
+}
+
+function factsOf({ patched, payloadFacts }: PreparedComponent) {
+  return { patchesLeft: patched.left, payloadFacts };
 }
 
 function sourceOf(
@@ -206,6 +213,28 @@ async function publish(
   }
   await exportCommits(plan, prepared, components, context);
   await publishPlan(plan, context);
+  await keepPrepared(plan, prepared, components, context);
+}
+
+/** Later builds need not fetch what this one did. */
+async function keepPrepared(
+  { product, sources }: Plan,
+  { commit, tree, ...prepared }: PreparedProduct,
+  components: readonly PreparedComponent[],
+  context: PrepareContext,
+): Promise<void> {
+  if (prepared.recalled === undefined) {
+    const patched = { tree, reports: [], left: [] };
+    const found = { combined: { commit, tree }, patched, version: '0.0.0', payload: undefined };
+    await keep(prepared.reference, found, context);
+  }
+  for (const { component, recalled, reference, combined, patched, payloadFacts } of components) {
+    if (recalled !== undefined) continue;
+    const rule = product.components[component]?.payload;
+    const payload = rule === undefined ? undefined : await payloadFacts(rule);
+    const version = sources[component]?.version ?? '0.0.0';
+    await keep(reference, { combined, patched, version, payload }, context);
+  }
 }
 
 function byComponent<Value>(

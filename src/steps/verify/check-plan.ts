@@ -8,6 +8,7 @@ import type { ComponentName, TreeSha } from '../../plan/names.ts';
 import type { Plan, Source, Step } from '../../plan/plan.ts';
 import { lockDigest, tagFor, tagHex } from '../../plan/tag.ts';
 import { productDigest } from '../../product/load-product.ts';
+import { type ReadFiles, readPayloadFacts } from '../payload-facts.ts';
 import { readProductFiles } from '../product-files.ts';
 import { type ComponentFiles, readFacts } from '../read-facts.ts';
 import { keyTag, type StepContext } from '../step.ts';
@@ -60,7 +61,9 @@ async function assembleAgain(read: ReadSources, plan: Plan, tools: string): Prom
     const source = read.components.get(component);
     sources[component] = sourceAgain(stated, from, source);
     const { patchesLeft } = stated;
-    if (source !== undefined) components[component] = { patchesLeft, read: readerOf(source.files) };
+    if (source === undefined) continue;
+    const reader = readerOf(source.files);
+    components[component] = { patchesLeft, payloadFacts: (rule) => readPayloadFacts(rule, reader) };
   }
   return assemblePlan({
     tag: plan.tag,
@@ -85,7 +88,7 @@ function sourceAgain(stated: Source, from: PinnedSource, read: ReadSource | unde
   return { ...stated, from, requested: from.kind !== 'base', tree, key };
 }
 
-function readerOf(files: FileTree): ComponentFiles['read'] {
+function readerOf(files: FileTree): ReadFiles {
   return async (paths = ['.']) => {
     const isAsked = (name: string) =>
       paths.some((path) => path === '.' || name === path || name.startsWith(`${path}/`));
