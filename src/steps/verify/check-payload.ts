@@ -1,6 +1,7 @@
 import type { Failure } from '../../builds/failure.ts';
 import type { FileTree } from '../../plan/file-tree.ts';
 import { subtree } from '../../plan/file-tree.ts';
+import type { StepOf } from '../../plan/plan.ts';
 import { readArtifact } from '../artifact.ts';
 import type { ComponentPayload } from '../assemble-kodata.ts';
 import { readLayerFiles, readManifest } from '../image-files.ts';
@@ -19,30 +20,34 @@ export async function checkPayloads(
   const { payloads, failures } = await readPayloads(context);
   if (failures.length > 0) return { payloads, failures };
   const check = context.plan.lock.strategy === 'images' ? checkPayload : checkMadePayload;
-  for (const image of operators) failures.push(...(await check(image, payloads, context)));
-  return { payloads, failures };
+  const found = await Promise.all(operators.map((image) => check(image, payloads, context)));
+  return { payloads, failures: found.flat() };
 }
 
-async function readPayloads({ plan, registry }: StepContext): Promise<{
+async function readPayloads(context: StepContext): Promise<{
   payloads: ComponentPayload[];
   failures: Failure[];
 }> {
-  const payloads: ComponentPayload[] = [];
-  const failures: Failure[] = [];
-  for (const step of plan.steps) {
-    if (step.kind !== 'payload') continue;
-    if (step.key === null) throw new Error(`${step.id} has no key`);
-    const reference = `${artifactRepository(plan)}:${keyTag(step.key)}`;
-    const artifact = await readArtifact(registry, reference);
-    if (artifact !== undefined) {
-      payloads.push({ metadata: PayloadMetadata.parse(artifact.metadata), files: artifact.files });
-      continue;
-    }
-    const what = 'its artifact is not in the registry.';
-    const difference = { component: step.component, place: 'payload', what };
-    failures.push(notIncluded({ ...difference, expected: reference, found: 'nothing' }));
-  }
-  return { payloads, failures };
+  const steps = context.plan.steps.filter((step) => step.kind === 'payload');
+  const read = await Promise.all(steps.map((step) => readPayload(step, context)));
+  return {
+    payloads: read.flatMap((one) => ('files' in one ? [one] : [])),
+    failures: read.flatMap((one) => ('files' in one ? [] : [one])),
+  };
+}
+
+async function readPayload(
+  step: StepOf<'payload'>,
+  { plan, registry }: StepContext,
+): Promise<ComponentPayload | Failure> {
+  if (step.key === null) throw new Error(`${step.id} has no key`);
+  const reference = `${artifactRepository(plan)}:${keyTag(step.key)}`;
+  const artifact = await readArtifact(registry, reference);
+  if (artifact !== undefined)
+    return { metadata: PayloadMetadata.parse(artifact.metadata), files: artifact.files };
+  const what = 'its artifact is not in the registry.';
+  const difference = { component: step.component, place: 'payload', what };
+  return notIncluded({ ...difference, expected: reference, found: 'nothing' });
 }
 
 /**

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { Failure } from '../../builds/failure.ts';
 import type { ComponentName, ImageName } from '../../plan/names.ts';
 import type { Plan } from '../../plan/plan.ts';
@@ -13,6 +14,9 @@ export interface Revisions {
   readonly agreed: ReadonlyMap<string, readonly string[]>;
 }
 
+/** Files of images are held in memory. */
+const imagesAtOnce = 2;
+
 /** Reads what each image's own build left behind (`verify.revision` of product.yaml). */
 export async function checkRevisions(
   images: readonly FoundImage[],
@@ -20,12 +24,16 @@ export async function checkRevisions(
 ): Promise<Revisions> {
   const failures: Failure[] = [];
   const agreed = new Map<string, readonly string[]>();
-  for (const image of images) {
-    for (const component of context.plan.product.images[image.name]?.of ?? []) {
-      const said = await checkRevision(image, component, context);
-      failures.push(...said.failures);
-      agreed.set(`${image.name} ${component}`, said.agreed);
-    }
+  const places = images.flatMap((image) =>
+    (context.plan.product.images[image.name]?.of ?? []).map((component) => ({ image, component })),
+  );
+  const looked = pLimit(imagesAtOnce).map(places, async ({ image, component }) => {
+    const said = await checkRevision(image, component, context);
+    return { name: `${image.name} ${component}`, ...said };
+  });
+  for (const said of await looked) {
+    failures.push(...said.failures);
+    agreed.set(said.name, said.agreed);
   }
   return { failures, agreed };
 }

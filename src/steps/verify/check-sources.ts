@@ -25,14 +25,19 @@ export async function checkSources(context: StepContext): Promise<CheckedSources
   const failures: Failure[] = [];
   const believed = new Map<ComponentName, string>();
   const components = new Map<ComponentName, ReadSource>();
-  for (const [name, source] of Object.entries(plan.sources) as [ComponentName, Source][]) {
-    if (!isBuilt(name, plan.product)) continue;
-    const checked = await checkSource(name, source, context);
+  const built = (Object.entries(plan.sources) as [ComponentName, Source][]).filter(([name]) =>
+    isBuilt(name, plan.product),
+  );
+  const [product, ...all] = await Promise.all([
+    checkSource('product', plan.productSource, context),
+    ...built.map(([name, source]) => checkSource(name, source, context)),
+  ]);
+  for (const [index, [name]] of built.entries()) {
+    const checked = all[index] as Checked;
     failures.push(...checked.failures);
     if (checked.read !== undefined) components.set(name, checked.read);
     if (checked.believed !== null) believed.set(name, checked.believed);
   }
-  const product = await checkSource('product', plan.productSource, context);
   failures.push(...product.failures);
   // Keys of sources that are not what they should be would differ, too: that is told already.
   if (failures.length === 0 && product.read !== undefined)

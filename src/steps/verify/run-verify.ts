@@ -20,34 +20,40 @@ export const runVerify: StepProgram<'verify'> = async (_step, context) => {
   context.progress('reading the bundle back');
   const bundle = await readBundle(context);
   const csv = csvImages(bundle.csv);
-  const offered = await checkIndex(bundle.image, bundle.name, context);
 
-  context.progress('comparing images with their keys');
-  const { images, failures: different } = await checkImages(csv, context);
-  const { agreed, failures: otherCommits } = await checkRevisions(images, context);
+  context.progress('comparing images with their keys, payloads and sources');
+  const [offered, checked, unlike, sources, unpullable] = await Promise.all([
+    checkIndex(bundle.image, bundle.name, context),
+    checkImagesAndPayloads(csv, context),
+    checkManifests(bundle.files, bundle.csvFile, context),
+    checkSources(context),
+    checkPullable(namedImages(csv, bundle.image, context), context),
+  ]);
 
-  context.progress('comparing payloads and sources');
-  const carries = ({ name }: FoundImage) => context.plan.product.images[name]?.kodata !== undefined;
-  const operators = images.filter(carries);
-  const { payloads, failures: stale } = await checkPayloads(operators, context);
-  const unlike = await checkManifests(bundle.files, bundle.csvFile, context);
-  const { failures: unproven, modules, believed } = await checkSources(context);
-
-  const evidence = { images, payloads, operators, agreed, modules, believed };
-  const inclusion = listInclusion(evidence, context.plan);
+  const inclusion = listInclusion({ ...checked, ...sources }, context.plan);
   const lost = notReached(inclusion, context.plan);
-  const failures = [offered, different, otherCommits, stale, unlike, unproven, lost].flat();
+  const failures = [offered, checked.failures, unlike, sources.failures, lost].flat();
   const [first, ...rest] = failures;
   if (first !== undefined) throw new FailureError(first, ...rest);
   for (const row of inclusion) context.log(describe(row));
 
-  context.progress('asking for every image as a cluster would');
-  const unpullable = await checkPullable(namedImages(csv, bundle.image, context), context);
   for (const { image, how, remedy } of unpullable) {
     context.log(`${image} cannot be pulled ${how}. ${remedy}`);
   }
   return { kind: 'verify', inclusion, unpullable };
 };
+
+/** Images as their keys say, and payloads in those that carry them. */
+async function checkImagesAndPayloads(csv: readonly CsvImage[], context: StepContext) {
+  const { images, failures: different } = await checkImages(csv, context);
+  const carries = ({ name }: FoundImage) => context.plan.product.images[name]?.kodata !== undefined;
+  const operators = images.filter(carries);
+  const [{ agreed, failures: otherCommits }, { payloads, failures: stale }] = await Promise.all([
+    checkRevisions(images, context),
+    checkPayloads(operators, context),
+  ]);
+  return { images, operators, agreed, payloads, failures: [different, otherCommits, stale].flat() };
+}
 
 function namedImages(csv: readonly CsvImage[], bundle: string, { outputs }: StepContext) {
   const index = outputs['index'];
