@@ -97,9 +97,7 @@ async function openSteps(
       const { prepareHere } = await import('./step-prepare.ts');
       const plan = await prepareHere(asked, { ...more, ...turn, persist });
       await writeFile(options.plan, JSON.stringify(plan));
-      // A rebuild uses no hit.
-      const held = options.rebuild ? [] : await findHeld(plan, tools.registry);
-      return { output: null, plan: options.plan, held };
+      return { output: null, plan: options.plan, ...(await lookUp(plan, tools.registry, options)) };
     };
     return { run, builder: tools.builder };
   }
@@ -125,10 +123,12 @@ function demandSameTools({ madeBy }: Plan, ours: string): void {
   });
 }
 
-async function findHeld(plan: Plan, registry: Registry): Promise<string[]> {
-  const { lookUpHits } = await import('../steps/prepare/look-up-hits.ts');
-  const hits = await lookUpHits(plan, registry);
-  return Object.keys(hits).filter((id) => hits[id] === true);
+/** What the registry has for a plan; a rebuild uses no hit. */
+async function lookUp(plan: Plan, registry: Registry, { rebuild }: StepOptions) {
+  const { lookUpHits, lookUpSeeded } = await import('../steps/prepare/look-up-hits.ts');
+  const hits = rebuild ? {} : await lookUpHits(plan, registry);
+  const held = Object.keys(hits).filter((id) => hits[id] === true);
+  return { held, seeded: await lookUpSeeded(plan, new Set(held), registry) };
 }
 
 async function openTools(

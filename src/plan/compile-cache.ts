@@ -1,3 +1,4 @@
+import { canonicalHash } from './canonical-hash.ts';
 import type { Plan, StepOf } from './plan.ts';
 
 /** The compile cache that an image's build may use. */
@@ -20,6 +21,40 @@ export function compileCacheOf(step: StepOf<'image'>, plan: Plan): CompileCache 
   const { group } = step;
   const seeds = `${plan.lock.remote.push}/tributary`;
   return { folders, group, seeds, own: isOwn(group, plan) };
+}
+
+/** What a seed is of. */
+export interface SeedOf {
+  readonly group: string;
+  /** Digest of the base image of the stage that compiles. */
+  readonly base: string;
+  /** The cache's folder. */
+  readonly folder: string;
+  readonly platform: string;
+}
+
+/** Name of a seed: what the scratch folder of its cache is called, too. */
+export function seedId({ group, base, folder, platform }: SeedOf): string {
+  return canonicalHash({ group, base, folder, platform }).slice(0, 32);
+}
+
+/** Tag of a seed in the repository {@link CompileCache.seeds}. */
+export function seedTag(id: string): string {
+  return `seed-${id}`;
+}
+
+/** References of all seeds that an image's build might begin with. */
+export function possibleSeeds(step: StepOf<'image'>, plan: Plan): string[] {
+  const cache = compileCacheOf(step, plan);
+  if (cache === undefined) return [];
+  const { group, folders, seeds } = cache;
+  return Object.values(step.bases).flatMap((reference) => {
+    const base = reference.slice(reference.lastIndexOf('@') + 1);
+    const { platform } = step;
+    return folders.map(
+      (folder) => `${seeds}:${seedTag(seedId({ group, base, folder, platform }))}`,
+    );
+  });
 }
 
 /** No ref of a request may reach what other builds read: neither code, nor Dockerfile, nor patches that are left out. */

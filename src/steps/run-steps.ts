@@ -32,6 +32,7 @@ export interface RunStepsOptions {
     readonly output: StepOutput | null;
     readonly plan?: string;
     readonly held?: readonly string[];
+    readonly seeded?: readonly string[];
   }>;
   /** Aborted when the process has to end: a step that throws then has no verdict. */
   readonly signal: AbortSignal;

@@ -8,13 +8,14 @@ export type StepMessage =
   | { readonly kind: 'step-started'; readonly step: string }
   | { readonly kind: 'step-progress'; readonly step: string; readonly text: string }
   | ({ readonly kind: 'step-retrying'; readonly step: string } & Retry)
-  /** Of `prepare`: the file of the plan that it wrote, and the steps whose result the registry holds. */
+  /** Of `prepare`: the file of the plan that it wrote, the steps whose result the registry holds, and groups whose images may be built at once. */
   | {
       readonly kind: 'step-finished';
       readonly step: string;
       readonly output: StepOutput | null;
       readonly plan?: string | undefined;
       readonly held?: readonly string[] | undefined;
+      readonly seeded?: readonly string[] | undefined;
     }
   | { readonly kind: 'step-failed'; readonly step: string; readonly failures: readonly Failure[] };
 
@@ -112,6 +113,7 @@ const message = z.discriminatedUnion('kind', [
     output: output.nullable(),
     plan: z.string().optional(),
     held: z.array(step).optional(),
+    seeded: z.array(step).optional(),
   }),
   z.object({ kind: z.literal('step-failed'), step, failures: z.array(failure).min(1) }),
 ]);

@@ -193,6 +193,13 @@ describe('the request of the proposal', () => {
     expect(reused(other)).toEqual(expect.arrayContaining(pipelineImages));
     // The operator's images are new too: they carry the payload, which names the new images.
     expect(built(other).toSorted()).toEqual([...triggersImages, ...operatorImages].toSorted());
+    // An earlier build left what the two have in common in a seed: neither waits for the other.
+    const [one, two] = triggersImages.map((name) =>
+      other.steps.find(({ id }) => id === `image/${name}`),
+    );
+    const began = [one, two].map((step) => Date.parse(step?.startedAt ?? ''));
+    const ended = [one, two].map((step) => Date.parse(step?.finishedAt ?? ''));
+    expect(Math.max(...began)).toBeLessThan(Math.min(...ended));
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { FailureError } from '../../builds/failure.ts';
 import type { Configuration } from '../../config/config.ts';
@@ -299,7 +299,25 @@ function unknownBases(images: readonly string[]): FailureError {
 
 /** Name and version of the builder: {@link Builder.tools}. */
 export async function builderVersion(): Promise<string> {
+  const program = await identityOf('buildah');
+  if (known === undefined || known.program !== program) known = { program, version: askVersion() };
+  return known.version;
+}
+
+/** Asking takes as long as a small step; a process asks again when the program is another one. */
+let known: { readonly program: string; readonly version: Promise<string> } | undefined;
+
+async function askVersion(): Promise<string> {
   const { stdout } = await run('buildah', ['--version'], { cwd: '/' });
   const [, version = 'unknown'] = /version (\S+)/.exec(stdout.toString()) ?? [];
   return `buildah ${version}`;
+}
+
+/** What changes with every installation of a program. */
+async function identityOf(program: string): Promise<string> {
+  for (const folder of (process.env['PATH'] ?? '').split(':')) {
+    const found = await stat(join(folder, program)).catch(() => undefined);
+    if (found !== undefined) return [folder, found.ino, found.mtimeMs, found.size].join(' ');
+  }
+  return 'none';
 }

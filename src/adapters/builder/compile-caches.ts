@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import { FailureError } from '../../builds/failure.ts';
 import type { CacheMount } from '../../plan/cache-mounts.ts';
 import { canonicalHash } from '../../plan/canonical-hash.ts';
-import type { CompileCache } from '../../plan/compile-cache.ts';
+import { type CompileCache, seedId, seedTag } from '../../plan/compile-cache.ts';
 import type { Registry } from '../../steps/step.ts';
 import { run } from '../processes/command.ts';
 import { contained, type Overlay, type Privilege } from '../processes/sandbox.ts';
@@ -70,7 +70,7 @@ export function createCompileCaches(options: CompileCachesOptions): CompileCache
       scratch ??= makeScratchStorage(storage, privilege);
       const opened = cache.folders.map(async (folder) => {
         const about = { group: cache.group, base: digestOf(base), folder, platform };
-        const id = canonicalHash(about).slice(0, 32);
+        const id = seedId(about);
         const { folder: work } = await (scratch as Promise<ScratchStorage>);
         const opening =
           entries.get(id) ?? openEntry({ id, about, base, cache, work }, more, log, signal);
@@ -123,7 +123,7 @@ async function openEntry(
     locks.push(await shelf.hold(name, make, signal));
     return join(shelf.folder, name);
   };
-  const reference = `${cache.seeds}:seed-${id}`;
+  const reference = `${cache.seeds}:${seedTag(id)}`;
   const seed =
     registry &&
     (await orNone(reference, log, signal, () =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Step, StepKind } from '../../plan/plan.ts';
-import { nextUnit } from './next-unit.ts';
+import { type BuildProgress, nextUnit } from './next-unit.ts';
 
 const ids = (...names: string[]): ReadonlySet<string> => new Set(names);
 const none = ids();
@@ -23,46 +23,62 @@ const plan = [
   step('verify', ['index']),
   step('report', ['verify']),
 ];
+const next = (progress: Omit<BuildProgress, 'seeded' | 'slots'> & Partial<BuildProgress>) =>
+  nextUnit(plan, { seeded: none, slots: 2, ...progress });
 const all = plan.map(({ id }) => id).filter((id) => id !== 'report');
 
 describe('the steps of one process', () => {
   test('are those of a group, where nothing is held', () => {
-    const unit = nextUnit(plan, { done: none, begun: none, held: none });
+    const unit = next({ done: none, begun: none, held: none });
     expect(unit).toEqual(['image/controller', 'image/webhook']);
-    const next = nextUnit(plan, { done: none, begun: ids(...unit), held: none });
-    expect(next).toEqual(['image/operator']);
+    const second = next({ done: none, begun: ids(...unit), held: none });
+    expect(second).toEqual(['image/operator']);
+  });
+
+  test('are a share of a group for each slot, where its images need not wait for each other', () => {
+    const seeded = ids('pipeline');
+    const first = next({ done: none, begun: none, held: none, seeded });
+    expect(first).toEqual(['image/controller']);
+    const second = next({ done: none, begun: ids(...first), held: none, seeded });
+    expect(second).toEqual(['image/webhook']);
+    expect(next({ done: none, begun: none, held: none, seeded, slots: 1 })).toEqual([
+      'image/controller',
+      'image/webhook',
+    ]);
+    const held = ids('image/webhook', 'image/operator', 'image/sink');
+    expect(next({ done: none, begun: none, held, seeded })).toEqual(['image/controller']);
   });
 
   test('are all of the build but the report, where the registry holds everything', () => {
     const held = ids(...all.filter((id) => /^(image|payload)/.test(id)));
-    expect(nextUnit(plan, { done: none, begun: none, held })).toEqual(all);
+    expect(next({ done: none, begun: none, held })).toEqual(all);
   });
 
   test('are the held ones and what they suffice for, beside a process that builds', () => {
     const held = ids('payload/pipeline', 'image/sink', 'image/operator');
-    const first = nextUnit(plan, { done: none, begun: none, held });
+    const first = next({ done: none, begun: none, held });
     expect(first).toEqual(['image/controller', 'image/webhook']);
-    const second = nextUnit(plan, { done: none, begun: ids(...first), held });
+    const second = next({ done: none, begun: ids(...first), held });
     expect(second).toEqual([
       'payload/pipeline',
       'image/sink',
       'image/operator',
       'operator-payload/operator',
     ]);
-    expect(nextUnit(plan, { done: none, begun: ids(...first, ...second), held })).toEqual([]);
-    const last = nextUnit(plan, { done: ids(...first, ...second), begun: none, held });
+    expect(next({ done: none, begun: ids(...first, ...second), held })).toEqual([]);
+    const last = next({ done: ids(...first, ...second), begun: none, held });
     expect(last).toEqual(['bundle', 'index', 'verify']);
   });
 
   test('are first those of the component that takes the longest, although another is followed by more', () => {
-    const [first] = nextUnit(plan, { done: none, begun: none, held: none });
+    const [first] = next({ done: none, begun: none, held: none });
     expect(first).toBe('image/controller');
     const held = ids('image/controller', 'image/webhook');
-    expect(nextUnit(plan, { done: held, begun: none, held })).toEqual(['image/operator']);
+    expect(next({ done: held, begun: none, held })).toEqual(['image/operator']);
   });
 
   test('are no second process of a group that compiles', () => {
     const begun = ids('image/controller');
-    expect(nextUnit(plan, { done: none, begun, held: none })).not.toContain('image/webhook');
+    expect(next({ done: none, begun, held: none })).not.toContain('image/webhook');
   });
 });

@@ -8,6 +8,10 @@ export interface BuildProgress {
   readonly begun: ReadonlySet<string>;
   /** Steps whose result the registry held when the plan was made: a hint, for no step takes it for granted. */
   readonly held: ReadonlySet<string>;
+  /** Groups whose steps need not wait for each other: they are shared out among the slots. */
+  readonly seeded: ReadonlySet<string>;
+  /** Processes that may run at once. */
+  readonly slots: number;
 }
 
 /** Steps that take less time than the start of a process. */
@@ -24,10 +28,12 @@ const quickKinds: ReadonlySet<StepKind> = new Set([
  * not among them: it runs when all else is over.
  */
 export function nextUnit(steps: readonly Step[], progress: BuildProgress): string[] {
-  const { done, begun, held } = progress;
+  const { done, begun, held, seeded } = progress;
   const isQuick = ({ id, kind }: Step) => held.has(id) || quickKinds.has(kind);
   const busy = new Set(
-    steps.filter((step) => begun.has(step.id) && !isQuick(step)).map(({ group }) => group),
+    steps
+      .filter((step) => begun.has(step.id) && !isQuick(step) && !seeded.has(step.group))
+      .map(({ group }) => group),
   );
   const byId = new Map(steps.map((step) => [step.id, step]));
   const first = orderReady(weighed(steps, progress), done)
@@ -38,12 +44,21 @@ export function nextUnit(steps: readonly Step[], progress: BuildProgress): strin
     ? isQuick
     : (step: Step) => step.group === first.group && !isQuick(step);
   const unit = new Set<string>();
+  const share =
+    isQuick(first) || !seeded.has(first.group) ? Infinity : shareOf(first, steps, progress);
   for (const step of steps) {
+    if (unit.size >= share) break;
     if (!isFree(step, progress) || !joins(step)) continue;
     // What waits for a step of another process starts later, in a process of its own: none can block another.
     if (step.needs.every((need) => done.has(need) || unit.has(need))) unit.add(step.id);
   }
   return [...unit];
+}
+
+/** How many steps of a group one process takes: each process compiles anew what a ref changed. */
+function shareOf({ group }: Step, steps: readonly Step[], { held, slots }: BuildProgress): number {
+  const left = steps.filter((step) => step.group === group && !held.has(step.id));
+  return Math.ceil(left.length / slots);
 }
 
 /** Steps of a group run one after the other, so that each stands for all that is left of it; what is held takes no time. */

@@ -70,6 +70,8 @@ interface Prepared {
   readonly plan: Plan;
   /** Steps whose result the registry held then; none where it was another process that prepared. */
   readonly held: ReadonlySet<string>;
+  /** Groups whose images may be built at once. */
+  readonly seeded: ReadonlySet<string>;
 }
 
 /** The plan: read where `prepare` was done before, else made. Undefined where that failed (or was ended). */
@@ -82,7 +84,7 @@ async function preparePlan(
   const file = planFile(folders.run);
   if (log.finished.has('prepare')) {
     const made = readPlan(file);
-    return made && { plan: made, held: new Set() };
+    return made && { plan: made, held: new Set(), seeded: new Set() };
   }
   if (log.failed.has('prepare')) return undefined;
   const { lock, product, productText, rebuild, tag } = build.asked;
@@ -101,7 +103,7 @@ async function preparePlan(
       const plan = readPlan(message.plan ?? file);
       if (plan === undefined)
         return [{ kind: 'step-failed', step: 'prepare', failures: [unreadablePlan] }];
-      prepared = { plan, held: new Set(message.held) };
+      prepared = { plan, held: new Set(message.held), seeded: new Set(message.seeded) };
       const planned = {
         kind: 'planned',
         steps: plan.steps.map(describeStep),
@@ -130,7 +132,7 @@ async function runSteps(
 }
 
 async function runReadySteps(
-  { plan, held }: Prepared,
+  { plan, held, seeded }: Prepared,
   build: StoredBuild,
   log: AttemptLog,
   options: RunAttemptOptions,
@@ -151,7 +153,8 @@ async function runReadySteps(
     // After a failure what runs may finish, and nothing else begins.
     if (log.failures.length > 0 || broken.length > 0 || options.signal.aborted) return [];
     const begun = new Set([...running.keys()].flat());
-    return nextUnit(plan.steps, { done: log.finished, begun, held });
+    const { count } = options.slots;
+    return nextUnit(plan.steps, { done: log.finished, begun, held, seeded, slots: count });
   };
   for (;;) {
     if (next().length === 0) {

@@ -10,10 +10,12 @@ export interface Slot {
 
 /** At most so many step processes at once, over all builds; the oldest build is served first. */
 export class Slots {
+  readonly count: number;
   #free: number;
   #waiting: Waiting[] = [];
 
   constructor(count: number) {
+    this.count = count;
     this.#free = count;
   }
 
