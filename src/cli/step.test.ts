@@ -93,6 +93,28 @@ test('a step that the plan does not have is a bug, told in its log', async () =>
   );
 });
 
+test('a plan that other tools made is refused: nothing of it is begun, and the hint says what to do', async () => {
+  const steps = [{ id: 'image/controller', kind: 'image' }];
+  await writeFile(join(folder, 'plan.json'), JSON.stringify({ madeBy: 'an older version', steps }));
+  const { exitCode, messages } = await run(...files(), ...(await configure()), 'image/controller');
+  expect(exitCode).toBe(4);
+  expect(messages).toEqual([
+    { kind: 'step-started', step: 'image/controller' },
+    {
+      ...{ kind: 'step-failed', step: 'image/controller' },
+      failures: [
+        {
+          reason: 'tools-changed',
+          detail: expect.stringMatching(/was made by an older version; this is .*buildah/),
+          hint: expect.stringMatching(
+            /^Start the service anew after an upgrade, then ask .* again/,
+          ),
+        },
+      ],
+    },
+  ]);
+});
+
 test('without a folder for logs, they are printed', async () => {
   await writeFile(join(folder, 'plan.json'), JSON.stringify({ steps: [] }));
   const { out } = await run(...files(), ...(await configure()), 'image/controller');

@@ -12,10 +12,18 @@ export interface TestRegistry {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** What a test may want of its registry. */
+export interface TestRegistryOptions {
+  /** Where it keeps everything; default: a folder of its own. */
+  readonly data?: string;
+  /** An htpasswd file of bcrypt lines: whoever is not in it is refused. */
+  readonly htpasswd?: string;
+}
+
 /** Starts a real, empty registry (Debian's docker-registry) on a free loopback port. */
-export async function startRegistry(): Promise<TestRegistry> {
+export async function startRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-registry-'));
-  await writeFile(join(folder, 'config.yml'), configuration(folder));
+  await writeFile(join(folder, 'config.yml'), configuration(folder, options));
   const server = await startProcess('docker-registry', ['serve', 'config.yml'], { cwd: folder });
   const close = async () => {
     await server.kill();
@@ -30,11 +38,15 @@ export async function startRegistry(): Promise<TestRegistry> {
   }
 }
 
-function configuration(folder: string): string {
+function configuration(folder: string, { data, htpasswd }: TestRegistryOptions): string {
   return JSON.stringify({
+    ...(htpasswd && { auth: { htpasswd: { realm: 'test', path: htpasswd } } }),
     version: '0.1',
     log: { level: 'info', accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
+    storage: {
+      filesystem: { rootdirectory: data ?? join(folder, 'data') },
+      delete: { enabled: true },
+    },
     // Port 0: the system picks a free one, and the log tells which.
     http: { addr: '127.0.0.1:0' },
   });

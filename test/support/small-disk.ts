@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,8 +17,8 @@ export interface SmallDisk extends Disposable {
   readonly folder: string;
   /** Takes all space that is left. */
   fill(): void;
-  /** Gives it back. */
-  free(): void;
+  /** Gives all of it back, or so many bytes of what was taken. */
+  free(bytes?: number): void;
 }
 
 /** Makes a disk of so many MiB. */
@@ -17,7 +26,10 @@ export function smallDisk(mebibytes: number): SmallDisk {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-disk-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'tmpfs', folder]);
   const filler = join(folder, 'filler');
-  const free = () => rmSync(filler, { force: true });
+  const free = (bytes?: number) => {
+    if (bytes === undefined) rmSync(filler, { force: true });
+    else truncateSync(filler, statSync(filler).size - bytes);
+  };
   return {
     folder,
     fill: () => fill(filler),

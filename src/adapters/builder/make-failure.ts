@@ -1,3 +1,4 @@
+import { meansNoSpace, noSpace } from '../../builds/disk-full.ts';
 import { FailureError } from '../../builds/failure.ts';
 
 /** How a target of a Makefile ended. */
@@ -19,14 +20,20 @@ export function explainTargetFailure({ target, exitCode, output }: EndedTarget):
     inner === undefined || inner === target
       ? ''
       : ` in its target ${inner}${place === undefined ? '' : ` (${place})`}`;
-  const full = /no space left on device|disk quota exceeded/i.test(output);
+  if (meansNoSpace(output)) {
+    const words = lines.find(meansNoSpace) ?? '';
+    return new FailureError({ ...noSpace('the state folder', words), about: { output: last } });
+  }
+  // Code that was killed in a container is the ref's affair: its builder lived on, and names the instruction.
+  const killed =
+    /\] (Killed|Error 137)$/.test(lines[told] ?? '') && !/building at STEP "/.test(output);
   return new FailureError({
-    reason: full ? 'step-crashed' : 'target-failed',
-    detail: full
-      ? `There was no space left for \`make ${target}\`.`
+    reason: killed ? 'step-crashed' : 'target-failed',
+    detail: killed
+      ? `A program of \`make ${target}\` was killed${through}: by somebody, or by the kernel for lack of memory.`
       : `\`make ${target}\` failed${through} with exit code ${exitCode}.`,
-    hint: full
-      ? 'Make space on the disk that holds the state folder, then run the build again.'
+    hint: killed
+      ? 'See whether the kernel did it (`dmesg | grep -i oom`), and give the machine more memory or let make do less at once; then ask for the build again.'
       : 'The last lines tell why; the whole output is in the log of this step. Mend the ref (or the Makefile), then ask again.',
     about: { target: inner ?? target, output: last },
   });

@@ -77,6 +77,24 @@ test('stops at the target that fails, and says which one deep down it was, with 
   expect(output).not.toContain('never');
 });
 
+test.for([
+  ['a program that was killed says nothing about the code', 'kill -9 $$$$', 'step-crashed'],
+  [
+    'so does one that a shell of the target waited for',
+    'sh -c "kill -9 $$$$" || exit',
+    'step-crashed',
+  ],
+  [
+    'code that was killed in a container is the fault of the ref',
+    `echo 'building at STEP "RUN make": exit status 137'; exit 137`,
+    'target-failed',
+  ],
+  ['a full disk is told as such', 'echo "write a: no space left on device"; exit 1', 'disk-full'],
+] as const)('%s', async ([, line, reason]) => {
+  const { outcome } = await make(`all:\n  @${line}\n`);
+  expect(outcome).toMatchObject({ ok: false, failures: [{ reason }] });
+});
+
 test('a target that is not there is the failure', async () => {
   const { outcome } = await make('all:\n', { targets: ['no-such'] });
   expect(outcome).toMatchObject({

@@ -1,9 +1,10 @@
-import { rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { demoBuild } from '../../../test/support/demo-build.ts';
 import { stepKinds } from '../../../test/support/mid-step.ts';
 import { type LocalRig, makeLocalRig } from '../../../test/support/scripted-engine.ts';
+import { makeControlGroups, removeControlGroups } from '../../adapters/processes/control-groups.ts';
 import { openSqliteStore } from '../../adapters/storage/sqlite-store.ts';
 import { noSpace } from '../../builds/disk-full.ts';
 import { FailureError } from '../../builds/failure.ts';
@@ -67,6 +68,36 @@ describe('at every kind of step the local engine', { timeout: 60_000 }, () => {
       detail: expect.stringContaining('by signal SIGKILL before it had a result, twice'),
       hint: expect.stringContaining('memory'),
     });
+  });
+
+  test('begins a step once more that the kernel ended for lack of memory, and gives it up at the second time', async (context) => {
+    const name = `tributary-${process.pid}-out-of-memory`;
+    const group = await makeControlGroups(name, { memory: 2 ** 25, processes: 1000 });
+    onTestFinished(() => removeControlGroups(name, group.folders));
+    if (!group.holds.has('memory')) context.skip('no control group that holds memory');
+    const build = demoBuild();
+    await script(build.lock.name, () => 'finish');
+    const greedy = `${group.join.map((file) => `echo 0 >${file}`).join('\n')}
+      exec perl -e 'push @all, q(x) x 1e6 while 1'\n`;
+    const folder = join(rig.folder, 'scripts', build.lock.name);
+    const once = `[ "$(cat '${folder}/image~one.starts')" = xx ] || {\n${greedy}}\n`;
+    const finish = await readFile(join(folder, 'image~one.sh'), 'utf8');
+    await writeFile(join(folder, 'image~one.sh'), `${once}${finish}`);
+    await writeFile(join(folder, 'bundle.sh'), greedy);
+    await submit(build);
+    const { failure, steps } = await finished(build.tag);
+    expect(await group.met()).toBe('memory');
+    expect(failure).toMatchObject({
+      ...{ reason: 'step-crashed', owner: 'infrastructure', step: 'bundle' },
+      detail: expect.stringContaining(
+        'twice: somebody killed it, or the kernel for lack of memory',
+      ),
+      hint: expect.stringContaining('memory'),
+    });
+    expect(steps.find(({ id }) => id === 'image/one')?.state).toBe('succeeded');
+    expect(await rig.starts(build.lock.name, 'image/one')).toBe(2);
+    expect(await rig.starts(build.lock.name, 'bundle')).toBe(2);
+    expect(await rig.processes()).toBe(0);
   });
 
   test('cancels, refuses to run again what runs, and leaves others alone', async () => {
