@@ -1,7 +1,7 @@
 import { failed, ok } from '../builds/result.ts';
 import type { Address, Reading } from './address.ts';
 import { quote } from './quote.ts';
-import { forgeOf } from './repository.ts';
+import { forgeOf, isGithubPath } from './repository.ts';
 
 /** What a page of a forge points at; texts are as written, not yet checked. */
 export type Pointer =
@@ -26,14 +26,19 @@ export function readPage(address: Address): Reading<Page> {
   if (last === undefined || last === '' || !whole)
     return failed({ detail: 'it names no repository' });
   const segments = [...repository.slice(0, -1), last];
-  // `.git` was taken off the last one: `...git` names the folder above.
+  // `.git` was taken off the last one: `...git` names the folder above. In the middle it would end the repository.
   const bad = segments.find(
-    (segment) => !/^[A-Za-z0-9_.~+][A-Za-z0-9_.~+-]*$/.test(segment) || /^\.+$/.test(segment),
+    (segment, index) =>
+      !/^[A-Za-z0-9_.~+][A-Za-z0-9_.~+-]*$/.test(segment) ||
+      /^\.+$/.test(segment) ||
+      (index > 0 && index < segments.length - 1 && segment.endsWith('.git')),
   );
   if (bad !== undefined) {
     return failed({ detail: `its repository path is not valid at ${quote(bad)}` });
   }
   const path = segments.join('/');
+  if (address.host === 'github.com' && !isGithubPath(path))
+    return failed({ detail: `${quote(path)} is no owner/repo of GitHub` });
   const pointer = readRoute(route, address, path);
   return pointer.ok ? ok({ path, pointer: pointer.value }) : pointer;
 }

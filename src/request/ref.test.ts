@@ -162,6 +162,8 @@ test.for<[text: string, name: string]>([
 
 describe('what is no ref is refused, with the nearest form that is one', () => {
   test.for<[text: string, detail: RegExp, hint: string | RegExp]>([
+    ['https://git.example.com/o/r.git/x/-', /path is not valid at "r\.git"/, /./],
+    ['https://github.com/o/r~', /"o\/r~" is no owner\/repo/, /./],
     ['https://git.example.com/o/...git', /path is not valid at "\.\."/, /./],
     ['', /empty/, /tektoncd\/pipeline#4638/],
     [' tektoncd/pipeline#4638\n', /white space/, 'Did you mean tektoncd/pipeline#4638?'],

@@ -5,7 +5,13 @@ import { type Address, type Reading, readAddress } from './address.ts';
 import { invisible, quote } from './quote.ts';
 import { type Pointer, readPage } from './read-page.ts';
 import { refNameProblem } from './ref-name.ts';
-import { type PullSpace, pullSpaceOf, type Repository, repositoryAt } from './repository.ts';
+import {
+  isGithubPath,
+  type PullSpace,
+  pullSpaceOf,
+  type Repository,
+  repositoryAt,
+} from './repository.ts';
 import { suggestRef } from './suggest-ref.ts';
 
 interface In {
@@ -143,9 +149,7 @@ function readShorthand(text: string): Reading<Ref> {
   if (match === null) return failed({ detail: 'it is neither owner/repo#… nor a URL' });
   const [, owner = '', repo = '', separator, rest = ''] = match;
   const name = repo.replace(/(\.git)+$/, '');
-  if (!/^[A-Za-z0-9_][-\w.]*$/.test(owner) || !/^[\w.][-\w.]*$/.test(name) || /^\.+$/.test(name)) {
-    return failed({ detail: 'its owner/repo is not valid' });
-  }
+  if (!isGithubPath(`${owner}/${name}`)) return failed({ detail: 'its owner/repo is not valid' });
   const repository = repositoryAt('https', 'github.com', `${owner}/${name}`);
   if (separator === undefined) return ok({ kind: 'default-branch', repository });
   return readName(rest, repository, separator === '#');

@@ -32,6 +32,11 @@ export function forgeOf(host: string): Forge | undefined {
   return forges.get(host);
 }
 
+/** Whether a path can be a repository's at GitHub: what a ref without a host may begin with. */
+export function isGithubPath(path: string): boolean {
+  return /^[A-Za-z0-9_][-\w.]*\/(?!\.+$)[\w.][-\w.]*$/.test(path);
+}
+
 /** Where a host keeps its pull requests: `refs/pull/` or, on GitLab, `refs/merge-requests/`. */
 export type PullSpace = 'pull' | 'merge-requests';
 
