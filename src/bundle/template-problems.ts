@@ -6,15 +6,23 @@ import type { Product } from '../product/product.ts';
 import { assembleBundle, type BundleInputs, releasedProblems } from './assemble-bundle.ts';
 import type { PlacedImage } from './place-images.ts';
 
+/** For which build the bundle is looked at. */
+export interface BundleUse {
+  readonly release: string;
+  /** The operator's own generator will make the CSV, so that only the rest is looked at. */
+  readonly generated: boolean;
+  /** Tributary places the images in the CSV; else a Makefile does. */
+  readonly placed: boolean;
+}
+
 /**
  * Everything for which the bundle of a release could not be assembled, whatever is built: found by assembling it
- * with made-up digests. `generated`: the operator's own generator will make the CSV, so that only the rest is looked at.
+ * with made-up digests.
  */
 export function templateProblems(
   files: FileTree,
   product: Product,
-  release: string,
-  generated: boolean,
+  { release, generated, placed }: BundleUse,
   locate: Locate,
 ): readonly Failure[] {
   const { version, channels } = product.releases[release] ?? { version: '', channels: [] };
@@ -26,8 +34,7 @@ export function templateProblems(
       package: product.bundle.package,
       tag: 'any-000000' as Tag,
       operatorVersion: `${version}-t000000`,
-      // Without images, a Makefile places them.
-      images: Object.keys(product.images).length === 0 ? null : madeUp(product),
+      images: placed ? madeUp(product) : null,
       external: product.external,
     },
     ...{ release, baseVersion: version, channels, locate },

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { type FileTree, textFile, without } from '../plan/file-tree.ts';
 import type { ImageName } from '../plan/names.ts';
 import { demoProduct } from './demo-product.fixture.ts';
-import { readDistgit } from './read-distgit.ts';
+import { readDistgit, unnamedFolders } from './read-distgit.ts';
 
 const product = demoProduct();
 const controller = 'openshift-pipelines-controller' as ImageName;
@@ -41,12 +41,6 @@ test('every image is read with its context, bases and arguments', () => {
 
 test.for<[title: string, tree: FileTree, file: string, text: RegExp]>([
   [
-    'a folder that nothing names',
-    repository({ 'distgit/containers/new/Dockerfile': 'FROM x' }),
-    'distgit/containers/new',
-    /context: distgit\/containers\/new/,
-  ],
-  [
     'an image without Dockerfile',
     without(repository({ [`${folder}/Dockerfil`]: '' }), `${folder}/Dockerfile`),
     'product.yaml',
@@ -73,12 +67,23 @@ test.for<[title: string, tree: FileTree, file: string, text: RegExp]>([
   expect(`${failure.detail} ${failure.hint}`).toMatch(text);
 });
 
+test('a folder that nothing names is told', () => {
+  const tree = repository({ 'distgit/containers/new/Dockerfile': 'FROM x' });
+  expect(unnamedFolders(tree, product)).toEqual([
+    expect.objectContaining({
+      reason: 'bad-product',
+      about: { file: 'distgit/containers/new' },
+      hint: expect.stringContaining('context: distgit/containers/new'),
+    }),
+  ]);
+});
+
 test('a folder of the index, and files beside the folders, are no mistake', () => {
   const tree = repository({
     [`distgit/containers/${product.index.image}/Dockerfile`]: 'x',
     'distgit/containers/README.md': '',
   });
-  expect(readDistgit(tree, product)).toMatchObject({ ok: true });
+  expect(unnamedFolders(tree, product)).toEqual([]);
 });
 
 test('all problems are told at once', () => {

@@ -28,16 +28,13 @@ export interface Distgit {
 /** Folder of all container folders. */
 const containers = 'distgit/containers';
 
-/**
- * Reads a productization repository in the distgit layout. Product file and repository must agree: every
- * image has its Dockerfile, and every folder of `distgit/containers` is an image, the bundle or the index.
- */
+/** Reads a productization repository in the distgit layout: every image of product.yaml has its Dockerfile. */
 export function readDistgit(
   tree: FileTree,
   product: Product,
   locate: Locate = locateIn(undefined),
 ): Outcome<Distgit> {
-  const problems = unnamedFolders(tree, product, locate);
+  const problems: Failure[] = [];
   const images: [ImageName, DistgitImage][] = [];
   for (const [name, image] of Object.entries(product.images) as [ImageName, ProductImage][]) {
     const read = readImage(tree, name, image, locate, problems);
@@ -52,9 +49,12 @@ function bad(place: Place, detail: string, hint: string): Failure {
   return failureAt(place, { reason: 'bad-product', detail, hint });
 }
 
-function unnamedFolders(tree: FileTree, product: Product, locate: Locate): Failure[] {
-  // Its Makefile knows what they are.
-  if (Object.keys(product.images).length === 0) return [];
+/** Folders of `distgit/containers` that are no image of product.yaml, nor its bundle or index: an image was forgotten. */
+export function unnamedFolders(
+  tree: FileTree,
+  product: Product,
+  locate: Locate = locateIn(undefined),
+): Failure[] {
   const found = [...tree.keys()]
     .filter((path) => path.startsWith(`${containers}/`) && path.split('/').length > 3)
     .map((path) => path.split('/').slice(0, 3).join('/'));

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type FileTree, textFile, without } from '../plan/file-tree.ts';
+import type { Strategy } from '../plan/lock.ts';
 import type { ComponentName } from '../plan/names.ts';
 import { demoProductText } from '../product/demo-product.fixture.ts';
 import { parseProduct } from '../product/load-product.ts';
@@ -174,6 +175,19 @@ test('a product that is wrong everywhere is told of everything at once', () => {
   expect(told).toHaveLength(all.length);
 });
 
+test('what a Makefile may do otherwise is no problem where it builds the images', () => {
+  const free = [
+    'a folder without an image',
+    'a CSV key that the CSV lacks',
+    'a deployment that the CSV lacks',
+    'an image in the CSV that nobody knows',
+  ];
+  const all = Object.entries(mistakes);
+  const told = problemsOf(make(Object.values(mistakes)), [], 'makefile').join('\n');
+  const untold = all.filter(([, { text }]) => !text.test(told)).map(([name]) => name);
+  expect(untold).toEqual(free);
+});
+
 test('where the operator makes its own CSV, that of the repository need not name every image', () => {
   const broken = make([mistakes['a CSV key that the CSV lacks'] as Mistake]);
   expect(problemsOf(broken, ['tektoncd/operator' as ComponentName])).toEqual([]);
@@ -203,11 +217,15 @@ function make(wanted: readonly Mistake[]): Broken {
   return { productFile: text, files };
 }
 
-function problemsOf({ productFile: text, files }: Broken, components: ComponentName[] = []) {
+function problemsOf(
+  { productFile: text, files }: Broken,
+  components: ComponentName[] = [],
+  strategy: Strategy = 'images',
+) {
   const product = parseProduct(text, 'product.yaml');
   if (!product.ok) return product.failures.map(({ detail }) => detail);
   const locate = locateIn({ file: 'product.yaml', text });
-  const asked = { release: 'nightly', components, where: 'the repository' };
+  const asked = { release: 'nightly', strategy, components, where: 'the repository' };
   const problems = productProblems(files, product.value, asked, locate);
   for (const { hint, about } of problems) {
     expect(hint).not.toBe('');

@@ -1,16 +1,18 @@
 import type { Failure, Outcome } from '../builds/failure.ts';
 import { templateProblems } from '../bundle/template-problems.ts';
 import type { FileTree } from '../plan/file-tree.ts';
+import type { Strategy } from '../plan/lock.ts';
 import type { ComponentName } from '../plan/names.ts';
 import { patchProblems } from '../product/patch-files.ts';
 import type { Locate } from '../product/place.ts';
 import type { Product } from '../product/product.ts';
-import { readDistgit } from '../product/read-distgit.ts';
+import { readDistgit, unnamedFolders } from '../product/read-distgit.ts';
 import { readPinned } from '../product/upstream-sources.ts';
 
 /** Which build of a product is meant, as far as its description depends on it. */
 export interface AskedOfProduct {
   readonly release: string;
+  readonly strategy: Strategy;
   /** Components that the request names. */
   readonly components: readonly ComponentName[];
   /** The productization repository, for people: a URL and a commit. */
@@ -24,15 +26,17 @@ export interface AskedOfProduct {
 export function productProblems(
   files: FileTree,
   product: Product,
-  { release, components, where }: AskedOfProduct,
+  { release, strategy, components, where }: AskedOfProduct,
   locate: Locate,
 ): readonly Failure[] {
   const generated = components.some((name) => product.components[name]?.bundle !== undefined);
+  const byImages = strategy === 'images';
   return [
     ...failuresOf(readPinned(files, product, where)),
+    ...(byImages ? unnamedFolders(files, product, locate) : []),
     ...failuresOf(readDistgit(files, product, locate)),
     ...patchProblems(files, product, locate),
-    ...templateProblems(files, product, release, generated, locate),
+    ...templateProblems(files, product, { release, generated, placed: byImages }, locate),
   ];
 }
 

@@ -1,11 +1,17 @@
 import { expect, test } from 'vitest';
+import type { Strategy } from '../plan/lock.ts';
 import type { CommitSha, ComponentName } from '../plan/names.ts';
 import { demoProduct } from '../product/demo-product.fixture.ts';
 import { ProductVerdicts } from './product-verdicts.ts';
 
 const product = demoProduct();
 const commit = 'a'.repeat(40) as CommitSha;
-const asked = { release: 'nightly', components: [] as ComponentName[], where: 'here' };
+const asked = {
+  release: 'nightly',
+  strategy: 'images' as Strategy,
+  components: [] as ComponentName[],
+  where: 'here',
+};
 
 /** Verdicts that count how often the repository was read. */
 function counting(fail = false) {
@@ -27,13 +33,14 @@ test('the same product at the same commit is read once, also by many at once', a
   expect(reads).toHaveLength(1);
 });
 
-test('another commit or release, and a CSV that the operator makes, have a verdict of their own', async () => {
+test('another commit, release or strategy, and a CSV that the operator makes, have a verdict of their own', async () => {
   const { of, reads } = counting();
   await of({});
   await of({}, 'b'.repeat(40) as CommitSha);
   await of({ release: '1.6' });
+  await of({ strategy: 'makefile' });
   await of({ components: ['tektoncd/operator' as ComponentName] });
-  expect(reads).toHaveLength(4);
+  expect(reads).toHaveLength(5);
 });
 
 test('what could not be read is read again, and old verdicts are forgotten', async () => {

@@ -18,11 +18,12 @@ export class ProductVerdicts {
   of(
     commit: CommitSha,
     product: Product,
-    { release, components }: AskedOfProduct,
+    { release, strategy, components }: AskedOfProduct,
     judge: () => Promise<readonly Failure[]>,
   ): Promise<readonly Failure[]> {
     const generating = components.filter((name) => product.components[name]?.bundle !== undefined);
-    const key = canonicalText([commit, productDigest(product), release, generating.length > 0]);
+    const asked = [release, strategy, generating.length > 0];
+    const key = canonicalText([commit, productDigest(product), ...asked]);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const verdict = judge();

@@ -39,9 +39,10 @@ export async function resolveProduct(
   product: Product,
   {
     release,
+    strategy,
     product: wish,
     components,
-  }: Pick<CheckedRequest, 'release' | 'product' | 'components'>,
+  }: Pick<CheckedRequest, 'release' | 'strategy' | 'product' | 'components'>,
   outside: Outside & ProductChecks,
 ): Promise<ResolvedProduct> {
   const { url } = demand(parseRepository(product.repository));
@@ -61,7 +62,8 @@ export async function resolveProduct(
   const files = await readFiles(product, mirror, commit);
   const where = `${url} at ${commit.slice(0, 12)}`;
   const pinned = readPinned(files, product, where);
-  const asked = { release, components: Object.keys(components) as ComponentName[], where };
+  const names = Object.keys(components) as ComponentName[];
+  const asked = { release, strategy, components: names, where };
   const problems = await outside.verdicts.of(commit, product, asked, async () => {
     const { files: all } = await mirror.files(commit);
     return productProblems(all, product, asked, outside.locate);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
@@ -25,7 +25,8 @@ let service: RunningService;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tributary-makefile-'));
-  rig = serviceRig(world, { 'allow-unconfined': true }, { product: smallProduct });
+  const limits = { 'step-minutes': 60 };
+  rig = serviceRig(world, { 'allow-unconfined': true, limits }, { product: smallProduct });
   service = await rig.start();
 });
 afterAll(async () => {
@@ -158,6 +159,19 @@ test('a build that is cancelled while its targets compile is over at once, and l
   const { body } = await service.post(`/api/builds/${tag}/cancel`);
   expect(body).toMatchObject({ state: 'cancelled', failure: null });
   expect(Date.now() - started).toBeLessThan(5000);
+  expect(leftovers(rig.state, service.pid)).toEqual([]);
+  expect(controlGroups()).toEqual([]);
+});
+
+test('targets that take longer than a step may are ended, and leave nothing', async () => {
+  await service.stop();
+  const text = readFileSync(rig.configuration, 'utf8');
+  writeFileSync(rig.configuration, text.replace('step-minutes: 60', 'step-minutes: 0.1'));
+  service = await rig.start();
+  const { tag } = await ask('slow', { [triggers]: `${triggers}#1301` }, 'makefile');
+  const { state, failure } = await service.ended(tag);
+  expect(state).toBe('failed');
+  expect(failure).toMatchObject({ reason: 'step-timeout', step: 'makefile' });
   expect(leftovers(rig.state, service.pid)).toEqual([]);
   expect(controlGroups()).toEqual([]);
 });

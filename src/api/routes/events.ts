@@ -3,10 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { BuildEvent } from '../../builds/event.ts';
 import { sendFailures } from '../answer-errors.ts';
-import { problems, text } from '../describe-api.ts';
+import { problems } from '../describe-api.ts';
 import type { App, AppParts } from '../parts.ts';
 import { signalOf } from '../signal-of.ts';
 import { tagParams } from './builds.ts';
+
+/** Of a stream of events, OpenAPI 3.1 describes each. */
+const SentEvent = z.object({
+  id: z.string(),
+  event: z.string().describe('The kind of the event.'),
+  data: z.string().describe('A BuildEvent.').meta({ contentMediaType: 'application/json' }),
+});
 
 /** The events of a build as they happen (server-sent events, WHATWG HTML). */
 export function eventRoutes(app: App, { service, closing, heartbeat = 15_000 }: AppParts): void {
@@ -23,7 +30,10 @@ export function eventRoutes(app: App, { service, closing, heartbeat = 15_000 }: 
         querystring: z.object({ after: z.string().optional().describe('As `Last-Event-ID`.') }),
         headers: z.object({ 'last-event-id': z.string().optional() }),
         response: {
-          200: text('text/event-stream', 'Events.'),
+          200: {
+            description: 'Events.',
+            content: { 'text/event-stream': { schema: SentEvent as z.ZodType<unknown> } },
+          },
           204: z.null().describe('The build has ended, and all its events were read.'),
           ...problems(404),
         },

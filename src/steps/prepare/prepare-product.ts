@@ -49,7 +49,8 @@ export async function prepareProduct(
   const components = (Object.keys(lock.components) as ComponentName[]).filter(
     (component) => lock.components[component]?.kind !== 'base',
   );
-  const asked = { release: lock.release, components, where };
+  const { release, strategy } = lock;
+  const asked = { release, strategy, components, where };
   const [first, ...rest] = productProblems(files, product, asked, context.locate);
   if (first !== undefined) throw new FailureError(first, ...rest);
   return {

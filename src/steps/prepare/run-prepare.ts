@@ -49,7 +49,7 @@ export async function prepare(
     ...(scripts.ok ? [] : scripts.failures),
     ...failures,
     ...(outside.ok ? [] : outside.failures),
-    ...networkProblems(product, context),
+    ...networkProblems(lock, product, context),
   ];
   const [first, ...rest] = problems;
   if (first !== undefined) throw new FailureError(first, ...rest);
