@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { FailureError } from '../builds/failure.ts';
+import { jsonProblem } from '../request/json-problem.ts';
 import type { App } from './parts.ts';
 
 /**
@@ -55,6 +56,17 @@ function mediaType(header: string | undefined): string {
 }
 
 function parseJson(text: string, saidToBeForm: boolean): unknown {
+  const value = readJson(text, saidToBeForm);
+  const problem = jsonProblem(text);
+  if (problem === undefined) return value;
+  throw new FailureError({
+    reason: 'bad-request',
+    detail: `The body ${problem}.`,
+    hint: 'Correct it there: GET /openapi.json says what a request is.',
+  });
+}
+
+function readJson(text: string, saidToBeForm: boolean): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -4,7 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { diskFull } from '../builds/disk-full.ts';
 import { type Failure, FailureError, type Outcome } from '../builds/failure.ts';
 import type { App } from './parts.ts';
-import { renderProblem } from './problem.ts';
+import { problemText, renderProblem } from './problem.ts';
 
 type Failures = readonly [Failure, ...Failure[]];
 
@@ -15,7 +15,7 @@ export function sendFailures(
   failures: Failures,
 ): FastifyReply {
   const problem = renderProblem(failures, pathOf(request.url));
-  return reply.code(problem.status).type('application/problem+json').send(problem);
+  return reply.code(problem.status).type('application/problem+json').send(problemText(problem));
 }
 
 /** Sends the value of an outcome, or its failures. */
@@ -48,7 +48,7 @@ answerErrors.options = {
     if (error.code === 'ECONNRESET' || !socket.writable) return;
     const [status, detail, hint] = unreadable[error.code ?? ''] ?? noHttp;
     const problem = { ...renderProblem([{ reason: 'bad-request', detail, hint }], '/'), status };
-    const body = JSON.stringify(problem);
+    const body = problemText(problem);
     socket.end(
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
         `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,

@@ -3,6 +3,7 @@ import type { Components } from '../api/answers.ts';
 import type { Service } from '../api/service.ts';
 import { demand, FailureError } from '../builds/failure.ts';
 import type { KnownComponents } from '../request/check-request.ts';
+import { jsonProblem } from '../request/json-problem.ts';
 import { matchComponent } from '../request/match-component.ts';
 import type { CliContext } from './cli-io.ts';
 
@@ -139,9 +140,13 @@ async function readRequest({ io }: CliContext, file: string): Promise<Record<str
         });
   try {
     const value: unknown = JSON.parse(text);
+    const problem = jsonProblem(text);
+    if (problem !== undefined)
+      throw usage(`The request in ${where} ${problem}.`, 'Correct it there.');
     if (typeof value === 'object' && value !== null && !Array.isArray(value))
       return value as Record<string, unknown>;
   } catch (error) {
+    if (error instanceof FailureError) throw error;
     throw usage(
       `The request in ${where} is not JSON: ${(error as Error).message}.`,
       'Correct it there.',

@@ -1,6 +1,7 @@
-import { renderProblem } from '../api/problem.ts';
+import { problemText, renderProblem } from '../api/problem.ts';
 import { diskFull } from '../builds/disk-full.ts';
 import { type Failure, FailureError } from '../builds/failure.ts';
+import { visible } from '../request/quote.ts';
 import type { CliContext } from './cli-io.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { styleOf } from './render/style.ts';
@@ -17,7 +18,7 @@ export function printError(
   error: unknown,
 ): number {
   const failures = error instanceof FailureError ? error.failures : [diskFull(error) ?? bug(error)];
-  if (globals.json) io.out(`${JSON.stringify(renderProblem(failures as Failures, 'cli:'))}\n`);
+  if (globals.json) io.out(`${problemText(renderProblem(failures as Failures, 'cli:'))}\n`);
   else io.err(renderFailures(failures, styleOf(io, globals)));
   return exitCodeOf(failures);
 }
@@ -44,9 +45,10 @@ function renderAbout(key: string, value: string | number | readonly string[]): s
   return `  ${key}:\n${items.map((item) => `    ${oneLine(item)}\n`).join('')}`;
 }
 
-/** Failures tell what strangers wrote: nothing of it moves the cursor. */
+/** Failures tell what strangers wrote: nothing of it moves the cursor, or looks like something else. */
 function indent(text: string): string {
-  return text.trimEnd().split('\n').map(oneLine).join('\n  ');
+  const lines = text.trimEnd().split('\n');
+  return lines.map((line) => visible(oneLine(line))).join('\n  ');
 }
 
 function bug(error: unknown): Failure {

@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { visible } from '../request/quote.ts';
 import type { RequestFlags } from './assemble-body.ts';
 import type { CliContext, CliIo, GlobalOptions, OpenedService } from './cli-io.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -59,7 +60,7 @@ export function createProgram(
     .option('--no-color', 'no colors (also: NO_COLOR=1)')
     .addHelpText('after', `\nExit codes:\n${exitCodeLines()}`)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(shown(text)) })
     .showHelpAfterError('Try: tributary --help');
 
   const context = (): CliContext => {
@@ -180,6 +181,11 @@ export function createProgram(
       ),
     );
   return program;
+}
+
+/** What is told of arguments holds them as they are. */
+function shown(text: string): string {
+  return text.split('\n').map(visible).join('\n');
 }
 
 function withRequestOptions(command: Command): Command {

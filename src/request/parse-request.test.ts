@@ -136,6 +136,11 @@ describe('a request that cannot be read', () => {
       ['/components/a~1b/base', 'bad-ref', /"\.\."/],
     ],
     [
+      'has a base that nobody could read',
+      { name: 'x', components: { 'a/b': { ref: 'a/b#1', base: 'a\u202eb' } } },
+      ['/components/a~1b/base', 'bad-ref', /\\u\{202e\}b" is no branch.*invisible/],
+    ],
+    [
       'merges a head alone',
       { name: 'x', components: { 'a/b': { ref: 'a/b#pull/1/head', as: 'merge' } } },
       ['/components/a~1b/as', 'bad-ref', /asks for a merge/],

@@ -2,7 +2,12 @@
 export function quote(text: string, limit = 100): string {
   const shown = [...text.toWellFormed()];
   const cut = shown.length > limit ? `${shown.slice(0, limit).join('')}…` : shown.join('');
-  return `"${cut.replace(/["\\]/g, '\\$&').replace(invisible, escaped)}"`;
+  return `"${visible(cut.replace(/["\\]/g, '\\$&'))}"`;
+}
+
+/** The text with invisible characters as `\u{…}`. */
+export function visible(text: string): string {
+  return text.replace(invisible, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
 
 /**
@@ -11,7 +16,3 @@ export function quote(text: string, limit = 100): string {
  * fillers that render as nothing.
  */
 export const invisible = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
-
-function escaped(character: string): string {
-  return `\\u{${character.codePointAt(0)?.toString(16)}}`;
-}

@@ -25,10 +25,11 @@ export function truncate(text: string, columns: number): string {
   return `${kept}…`;
 }
 
-/** Text of strangers on one line without anything that moves a cursor. */
+/** Text of strangers on one line without anything that moves a cursor or turns text around. */
 export function oneLine(text: string): string {
   return stripVTControlCharacters(text)
     .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+    .replace(/\p{Bidi_Control}/gu, '')
     .trim();
 }
 
