@@ -157,6 +157,12 @@ export const Configuration = z.strictObject({
         .min(1)
         .default(4096)
         .describe('What one fetch from a git server may bring, in MiB; a larger one is ended.'),
+      'git-memory-mib': z
+        .number()
+        .int()
+        .min(64)
+        .default(2048)
+        .describe('Memory that one git process may take while a git server sends to it, in MiB.'),
       'keep-days': z
         .number()
         .min(1)

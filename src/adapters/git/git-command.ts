@@ -87,13 +87,17 @@ export function createGit(settings: GitSettings, conditions: GitConditions = {})
   };
 }
 
-/** A signal would end git at the limit without a word. */
+/** A signal would end git at the limit of files without a word. Of memory only what is its own counts: not the packs that it maps. */
 function programFor(
   server: string | undefined,
-  { fetchBytes }: GitSettings,
+  { fetchBytes, memoryBytes }: GitSettings,
 ): readonly [string, ...string[]] {
-  if (server === undefined || fetchBytes === undefined) return ['git'];
-  return ['prlimit', `--fsize=${fetchBytes}`, 'env', '--ignore-signal=XFSZ', 'git'];
+  const limits = [
+    ...(fetchBytes === undefined ? [] : [`--fsize=${fetchBytes}`]),
+    ...(memoryBytes === undefined ? [] : [`--data=${memoryBytes}`]),
+  ];
+  if (server === undefined || limits.length === 0) return ['git'];
+  return ['prlimit', ...limits, 'env', '--ignore-signal=XFSZ', 'git'];
 }
 
 function hasCredential(settings: GitSettings, url: string): boolean {
@@ -113,6 +117,6 @@ function tooLarge(args: readonly string[]): FailureError {
   return new FailureError({
     reason: 'bad-product',
     detail: `git ${args[0]} printed more than can be held in memory.`,
-    hint: 'Repositories with more than 1 GiB of files in one commit cannot be built.',
+    hint: 'Repositories with more than 1 GiB of files in one commit, or with 16 MiB in the commit itself, cannot be built.',
   });
 }

@@ -51,6 +51,12 @@ export function serverFailure(url: string, stderr: string, authorized = false): 
         detail: `${url}: what the git server sends is larger than one fetch may be here.`,
         hint: 'The limit is `limits: {fetch-mib: …}` in the configuration; the operator of this service can raise it.',
       };
+    case 'too-heavy':
+      return {
+        reason: 'unusable-files',
+        detail: `${url}: what the git server sends takes more memory than git may have here: ${lastLine(stderr)}.`,
+        hint: 'The limit is `limits: {git-memory-mib: …}` in the configuration; the operator of this service can raise it.',
+      };
     case 'no-repository':
       return {
         reason: 'ref-not-found',
@@ -116,6 +122,7 @@ const passing = new RegExp(
 
 type Kind =
   | 'too-large'
+  | 'too-heavy'
   | 'no-space'
   | 'no-repository'
   | 'no-object'
@@ -135,6 +142,7 @@ function kindOf(stderr: string): Kind {
 const kinds: readonly (readonly [RegExp, Kind])[] = [
   [/^(?!remote:).*(no space left on device|disk quota exceeded)/im, 'no-space'],
   [/^(?!remote:).*file too large/im, 'too-large'],
+  [/^(?!remote:).*(out of memory|cannot allocate memory)/im, 'too-heavy'],
   [/transport '[^']*' not allowed/, 'not-allowed'],
   [/certificate (problem|verification)|unable to get local issuer/i, 'untrusted'],
   [/^(?!remote:).*read-only file system/im, 'machine'],

@@ -115,7 +115,7 @@ function describeMirror(
     files: (tree, paths) => readFiles(store, tree, paths),
     apply: (tree, patch) => applyPatch(store, tree, patch),
     replaceFiles: (tree, files) => replaceFiles(store, tree, files),
-    commitObject: async (commit) => (await store.run(['cat-file', 'commit', commit])).stdout,
+    commitObject: async (commit) => (await store.commitObject(commit)).stdout,
     fetchTags: () => fetchTags(store, url),
     nearestVersion: (commit) => nearestVersion(store, commit),
     export: async (commit, target, branch) => {

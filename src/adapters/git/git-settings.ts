@@ -10,6 +10,8 @@ export interface GitSettings {
   readonly ca?: string;
   /** Bytes that one fetch may bring; default: any. */
   readonly fetchBytes?: number;
+  /** Bytes of memory that git may take while it talks to a server; default: any. */
+  readonly memoryBytes?: number;
   /** What git may speak; default: http, https and ssh. Tests add `file`. */
   readonly protocols?: readonly string[];
 }
@@ -60,6 +62,8 @@ const fixed: readonly GitSetting[] = [
   ['transfer.fsckObjects', 'false'],
   // One file for all that a fetch brings: its size can be limited.
   ['fetch.unpackLimit', '1'],
+  // Larger files are never in memory as a whole while they come in.
+  ['core.bigFileThreshold', '64m'],
   // Git would take our credential along to any host: see followRedirects.
   ['http.followRedirects', 'false'],
   // A server that sends less for half a minute is gone; while it packs, it sends five bytes every five seconds.

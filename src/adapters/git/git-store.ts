@@ -83,9 +83,14 @@ export class GitStore {
     if (missing.size > 0) throw new Error(`no server is known for ${[...missing].slice(0, 3)}`);
   }
 
+  /** A commit as git keeps it; a stranger may have written anything behind its message. */
+  commitObject(commit: CommitSha): ReturnType<Git> {
+    return this.run(['cat-file', 'commit', commit], { maxOutput: longestCommit });
+  }
+
   async treeOf(commit: CommitSha): Promise<TreeSha> {
     // Not `COMMIT^{tree}`: git would want to see the tree, which may not be here yet.
-    const { stdout } = await this.run(['cat-file', 'commit', commit]);
+    const { stdout } = await this.commitObject(commit);
     const tree = parseTreeSha(/^tree ([0-9a-f]{40})\n/.exec(stdout.toString('latin1'))?.[1] ?? '');
     if (tree === undefined) throw new Error(`commit ${commit} names no tree`);
     return tree;
@@ -194,6 +199,8 @@ export class GitStore {
 function pinned(commit: CommitSha): string {
   return `refs/pinned/${commit}`;
 }
+
+const longestCommit = 16 * 2 ** 20;
 
 /** Bytes of a list of files: a million of them. */
 const longestList = 64 * 2 ** 20;

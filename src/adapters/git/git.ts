@@ -30,6 +30,7 @@ export async function openGit(
   const settings: GitSettings = {
     urls: configuration.urls,
     fetchBytes: configuration.limits['fetch-mib'] * 2 ** 20,
+    memoryBytes: configuration.limits['git-memory-mib'] * 2 ** 20,
     credentials: await readCredentials(configuration, environment),
     ...(configuration.git.ca === undefined ? {} : { ca: configuration.git.ca }),
     ...(options.protocols === undefined ? {} : { protocols: options.protocols }),

@@ -1,5 +1,6 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
+import { constants, deflateRawSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { TestRepository } from '../../../test/support/git-repository.ts';
 import { type HostileGit, startHostileGit } from '../../../test/support/hostile-git.ts';
@@ -111,6 +112,53 @@ test('a fetch that brings more than it may is ended, and names the limit', async
   const left = await readdir(folder, { recursive: true });
   expect(left.filter((file) => file.includes('tmp_'))).toEqual([]);
 });
+
+test('a pack that is small and inflates to a gigabyte is refused before it takes the memory', async () => {
+  const bounded = createGit({ urls: {}, credentials: {}, memoryBytes: 128 * 2 ** 20 }, { persist });
+  const shelf = openShelf(`${server.folder}/${randomUUID()}`);
+  const url = server.url('r');
+  const mirror = await createMirrors(bounded, shelf, `${server.folder}/wholes`).mirror(url);
+  const bomb = packOf(2 ** 30);
+  expect(bomb.length).toBeLessThan(2 * 2 ** 20);
+  const type = 'application/x-git-upload-pack-result';
+  server.lie((request) =>
+    request.startsWith('POST') ? { kind: 'say', type, body: sent(bomb) } : undefined,
+  );
+  expect(await failureOf(mirror.fetch(url, [head]))).toMatchObject({
+    reason: 'unusable-files',
+    detail: expect.stringContaining('memory'),
+    hint: expect.stringContaining('git-memory-mib'),
+  });
+  server.lie();
+  await mirror.fetch(url, [head]);
+  expect(readText((await mirror.files(head)).files, 'f')).toBe('head\n');
+});
+
+/** A pack of one commit: so many NULs. */
+function packOf(size: number): Buffer {
+  const head = Buffer.from('PACK\0\0\0\x02\0\0\0\x01', 'latin1');
+  const length = [0x90 | (size & 15)];
+  for (let rest = Math.floor(size / 16); rest > 0; rest = Math.floor(rest / 128))
+    length.push((rest & 127) | (rest >= 128 ? 128 : 0));
+  // Every piece is whole by itself, so that it can be repeated.
+  const piece = deflateRawSync(Buffer.alloc(2 ** 24), { finishFlush: constants.Z_FULL_FLUSH });
+  const pieces = Array.from({ length: size / 2 ** 24 }, () => piece);
+  const checksum = Buffer.alloc(4);
+  checksum.writeUInt32BE((size % 65521) * 2 ** 16 + 1);
+  const object = [Buffer.from([0x78, 0x9c]), ...pieces, deflateRawSync(''), checksum];
+  const pack = Buffer.concat([head, Buffer.from(length), ...object]);
+  return Buffer.concat([pack, createHash('sha1').update(pack).digest()]);
+}
+
+/** What a server answers to `fetch`: a pack in lines of git's protocol. */
+function sent(pack: Buffer): Buffer {
+  const row = (text: Buffer) =>
+    Buffer.concat([Buffer.from((text.length + 4).toString(16).padStart(4, '0')), text]);
+  const pieces = Array.from({ length: Math.ceil(pack.length / 60_000) }, (_, index) =>
+    row(Buffer.concat([Buffer.from([1]), pack.subarray(index * 60_000, (index + 1) * 60_000)])),
+  );
+  return Buffer.concat([row(Buffer.from('packfile\n')), ...pieces, Buffer.from('0000')]);
+}
 
 test('the commit that was looked at first is built, or told to be gone', async () => {
   const moving = await server.repository('moving');
