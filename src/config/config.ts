@@ -172,6 +172,9 @@ export const Configuration = z.strictObject({
         'Disk space of base images, in GiB; beyond it, what was used longest ago goes, and nothing that a build uses.',
       ),
       'mirrors-gib': gibibytes(20).describe('The same for git mirrors.'),
+      'histories-gib': gibibytes(20).describe(
+        'The same for whole histories of repositories; those that the sources of a kept build are served from stay.',
+      ),
       'seeds-gib': gibibytes(10).describe('The same for seeds of compile caches.'),
     })
     .prefault({}),

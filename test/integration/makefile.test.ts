@@ -172,7 +172,7 @@ test('targets that take longer than a step may are ended, and leave nothing', as
   const { state, failure } = await service.ended(tag);
   expect(state).toBe('failed');
   expect(failure).toMatchObject({ reason: 'step-timeout', step: 'makefile' });
-  expect(leftovers(rig.state, service.pid)).toEqual([]);
+  expect(await leftoversAfter(5, rig.state, service.pid)).toEqual([]);
   expect(controlGroups()).toEqual([]);
 });
 

@@ -12,7 +12,7 @@ import { withRepositoryLock } from './repository-lock.ts';
 /**
  * Writes a bare repository to `folder` that serves `commit` as `branch` (or a full ref) and HEAD. Any git client can fetch
  * it: its whole history is there, because a client refuses what comes from a shallow repository, and git serves nothing
- * that a partial one lacks. The history is in `whole`, a repository that all exports of a mirror share. What was in
+ * that a partial one lacks. The history is in `whole`, a bare repository that all exports of a mirror share. What was in
  * `folder` is replaced.
  */
 export async function exportCommit(
@@ -24,9 +24,7 @@ export async function exportCommit(
     branch,
   }: { readonly whole: string; readonly folder: string; readonly branch: string },
 ): Promise<void> {
-  await mkdir(dirname(whole), { recursive: true });
   await withRepositoryLock(whole, async () => {
-    await store.git(['init', '--quiet', '--bare', '--template=', whole]);
     if (store.originOf(commit) !== undefined) await fetchWhole(store, commit, whole);
     else await copyMade(store, commit, whole);
   });

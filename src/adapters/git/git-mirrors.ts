@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type CommitSha, parseCommitSha } from '../../plan/names.ts';
 import type { Mirror, Mirrors } from '../../resolve/git-interface.ts';
 import type { FileLock } from '../storage/file-lock.ts';
-import type { Shelf } from '../storage/shelf.ts';
+import { openShelf, type Shelf } from '../storage/shelf.ts';
 import { merge, mergeBases, pick } from './git-combine.ts';
 import { type Git, line } from './git-command.ts';
 import { exportAgain, exportCommit } from './git-export.ts';
@@ -58,8 +58,10 @@ export function createMirrors(
     async exportAgain(url, commit, target, branch) {
       const whole = join(wholes, mirrorName(url));
       const isThere = await exportAgain(commit, { whole, folder: target, branch });
-      if (isThere) used.add(whole);
-      return isThere;
+      // Room may have been made for others until the export was there to keep it.
+      if (!isThere || (await isLost(whole))) return false;
+      used.add(whole);
+      return true;
     },
     async lost(patience) {
       for (let left = patience; ; left -= 50) {
@@ -98,7 +100,8 @@ function describeMirror(
   url: string,
   used: Set<string>,
 ): Mirror {
-  const whole = join(wholes, basename(path));
+  const name = basename(path);
+  const whole = join(wholes, name);
   const store = new GitStore(git, path);
   return {
     fetch: (from, commits) => store.fetchCommits(from, commits),
@@ -119,6 +122,7 @@ function describeMirror(
     fetchTags: () => fetchTags(store, url),
     nearestVersion: (commit) => nearestVersion(store, commit),
     export: async (commit, target, branch) => {
+      await using _held = await openShelf(wholes).hold(name, (draft) => initialize(git, draft));
       await exportCommit(store, commit, { whole, folder: target, branch });
       used.add(whole);
     },

@@ -73,6 +73,15 @@ test('never removes what is in use, however small the limit', async () => {
   expect(await entries()).toEqual(['a']);
 });
 
+test('never removes what is needed otherwise, also where that is so while it goes', async () => {
+  await used('a', 5);
+  await used('b', 4);
+  let asked = 0;
+  const isNeeded = async (name: string) => name === 'a' && ++asked > 1;
+  expect(await shelf.evict(0, isNeeded)).toEqual(['b']);
+  expect(await entries()).toEqual(['a']);
+});
+
 test('removes what a process left that was killed while it made room', async () => {
   await mkdir(join(shelf.folder, '.evicted-a', 'content'), { recursive: true });
   await shelf.evict(1000 * kilobyte);

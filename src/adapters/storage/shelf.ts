@@ -15,8 +15,11 @@ export interface Shelf {
     make: (draft: string) => Promise<void>,
     signal?: AbortSignal,
   ): Promise<FileLock>;
-  /** Removes what was used longest ago until at most `limit` bytes are taken; gives the names. */
-  evict(limit: number): Promise<readonly string[]>;
+  /**
+   * Removes what was used longest ago until at most `limit` bytes are taken; gives the names. `isNeeded`: whether something
+   * besides a holder needs an entry, which stays then.
+   */
+  evict(limit: number, isNeeded?: (name: string) => Promise<boolean>): Promise<readonly string[]>;
 }
 
 /** The shelf in a folder. Names of entries begin with no dot. */
@@ -45,13 +48,14 @@ export function openShelf(folder: string): Shelf {
       }
     },
 
-    evict: async (limit) => {
+    evict: async (limit, isNeeded = async () => false) => {
       await removeAside(folder);
       return evictOldest(limit, {
         size: () => sizeOf(folder),
         entries: () => entriesOf(folder),
         remove: async (name) => {
-          const gone = await alone(() => putAside(folder, name));
+          if (await isNeeded(name)) return false;
+          const gone = await alone(() => putAside(folder, name, isNeeded));
           if (gone) await removeAside(folder);
           return gone;
         },
@@ -85,11 +89,21 @@ async function makeOnce(
 }
 
 /** Only its name has to change while others wait. */
-async function putAside(folder: string, name: string): Promise<boolean> {
+async function putAside(
+  folder: string,
+  name: string,
+  isNeeded: (name: string) => Promise<boolean>,
+): Promise<boolean> {
   const use = usePath(folder, name);
   await using lock = await lockFile(use, { wait: false });
   if (lock === undefined) return false;
-  await rename(join(folder, name), join(folder, `${aside}${name}`));
+  const [there, away] = [join(folder, name), join(folder, `${aside}${name}`)];
+  await rename(there, away);
+  // Whoever needs it since we looked sees it gone, or is seen now.
+  if (await isNeeded(name)) {
+    await rename(away, there);
+    return false;
+  }
   const locks = [use, join(folder, `.draft-${name}.lock`), join(folder, `${name}.lock`)];
   for (const file of locks) await rm(file, { force: true });
   return true;
