@@ -15,19 +15,40 @@ export const smallImages = [
   'openshift-pipelines-triggers-eventlistenersink',
 ] as const;
 
-const images = [...smallImages, 'openshift-pipelines-operator'];
+/** The components and images of a small product. */
+interface Kept {
+  readonly components: readonly string[];
+  readonly images: readonly string[];
+}
+
+const operator: Kept = {
+  components: ['tektoncd/operator'],
+  images: ['openshift-pipelines-operator'],
+};
+const small: Kept = {
+  components: [...Object.keys(smallRequest), ...operator.components],
+  images: [...smallImages, ...operator.images],
+};
 const bundle = 'openshift-pipelines-operator-bundle';
-const components = [...Object.keys(smallRequest), 'tektoncd/operator'];
 
 /**
  * The demo's product with three images instead of nine, on a productization repository of its own: every step is there, and a build
  * from nothing takes a third of the time. Whatever else the CSV names stays as it is. Gives the text of a product file.
  */
 export function smallProduct(world: DemoWorld): string {
+  return productOf(world, small);
+}
+
+/** The same with the operator alone: one image. */
+export function operatorProduct(world: DemoWorld): string {
+  return productOf(world, operator);
+}
+
+function productOf(world: DemoWorld, { components, images }: Kept): string {
   const whole = parse(readFileSync(world.product, 'utf8')) as WholeProduct;
   return stringify({
     ...whole,
-    repository: `https://github.com/${makeSmallRepository(world)}`,
+    repository: `https://github.com/${makeSmallRepository(world, { components, images })}`,
     components: only(whole.components, components),
     images: only(whole.images, images),
     makefile: {
@@ -50,7 +71,7 @@ interface WholeProduct {
 }
 
 /** Makes a productization repository with fewer containers beside the demo's; gives its name. */
-function makeSmallRepository({ repositories }: DemoWorld): string {
+function makeSmallRepository({ repositories }: DemoWorld, { components, images }: Kept): string {
   const name = `openshift-pipelines/small-${randomBytes(4).toString('hex')}`;
   const bare = join(repositories, `${name}.git`);
   const work = mkdtempSync(join(tmpdir(), 'tributary-small-'));
@@ -68,7 +89,7 @@ function makeSmallRepository({ repositories }: DemoWorld): string {
       components.some((component) => url.replace(/\.git$/, '').endsWith(`/${component}`)),
     );
     writeFileSync(file, stringify({ git: kept }));
-    git('commit', '--quiet', '--all', '--message', 'Keep triggers and the operator');
+    git('commit', '--quiet', '--all', '--message', 'Keep a few components');
     git('clone', '--quiet', '--bare', '.', bare);
     execFileSync('cp', [join(whole, 'config'), join(bare, 'config')]);
   } finally {
