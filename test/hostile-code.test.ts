@@ -120,7 +120,7 @@ describe.each(places)('$place', ({ attack }) => {
     },
     {
       title: 'files in which there is nothing',
-      code: "perl -e 'for $name (1 .. 3e4) { open F, q(>), $name }'; sleep 60",
+      code: "perl -e 'for $name (1 .. 1e4) { open F, q(>), $name }'; sleep 60",
       limits: { 'disk-mib': 32 },
       told: { limit: 'disk-mib', allowed: '32 MiB' },
     },
