@@ -5,7 +5,7 @@ import { readFileSet } from '../../examples/repositories/file-set.ts';
 import { renderKo } from '../../src/payload/render-ko.ts';
 import { textFile } from '../../src/plan/file-tree.ts';
 import type { Plan } from '../../src/plan/plan.ts';
-import { koResolve } from '../support/ko-resolve.ts';
+import { koRig } from '../support/ko-resolve.ts';
 import { serviceRig } from '../support/service.ts';
 import { median, type Row, seconds } from './table.ts';
 import { type BenchWorld, say, timedBuild } from './world.ts';
@@ -17,7 +17,7 @@ export async function payload(world: BenchWorld, repeats: number): Promise<Row[]
   say('payload: a build, for a plan and its sources');
   await using rig = serviceRig(world);
   const service = await rig.start();
-  const { build } = await timedBuild(service, 'payload', { [component]: `${component}#main` });
+  const { build } = await timedBuild(service, 'payload', {});
   const run = join(rig.state, 'runs', build.tag, '1');
   const plan = JSON.parse(readFileSync(join(run, 'plan.json'), 'utf8')) as Plan;
   const step = plan.steps.find(({ id }) => id === `payload/${component}`);
@@ -33,7 +33,8 @@ export async function payload(world: BenchWorld, repeats: number): Promise<Row[]
       .map(([path, { content }]) => [path, textFile(content)] as const),
   );
   say('payload: ko once, to warm its cache');
-  const ko = () => koResolve(source, ['--push=false', '--recursive', '--filename=config'], {});
+  await using real = await koRig();
+  const ko = () => real.resolve(source, ['--push=false', '--recursive', '--filename=config'], {});
   await ko();
   const [theirs, ours, whole]: [number[], number[], number[]] = [[], [], []];
   for (let turn = 0; turn < repeats; turn++) {

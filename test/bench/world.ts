@@ -42,7 +42,7 @@ export async function timedBuild(
   const began = performance.now();
   const { status, body } = await service.post('/', { name, components });
   if (status !== 201) throw new Error(`${name}: ${status} ${JSON.stringify(body)}`);
-  const build = await service.ended(body.tag);
+  const build = await service.ended(body.tag, 30);
   const milliseconds = performance.now() - began;
   if (build.state !== 'succeeded') throw new Error(`${name}: ${JSON.stringify(build.failure)}`);
   return { build, milliseconds };

@@ -69,8 +69,8 @@ export interface RunningService {
   /** Sends a request body as JSON; gives status and parsed answer. */
   post(path: string, body?: unknown): Promise<{ status: number; body: Json }>;
   get(path: string): Promise<{ status: number; body: Json }>;
-  /** Waits until the build has ended, four minutes at most. */
-  ended(tag: string): Promise<Build>;
+  /** Waits until the build has ended; `minutes`: at most, four unless told. */
+  ended(tag: string, minutes?: number): Promise<Build>;
   /** Follows a build, from its first attempt on, until an event is the one; gives all until then. */
   until(tag: string, isIt: (event: BuildEvent) => boolean): Promise<readonly BuildEvent[]>;
 }
@@ -196,9 +196,9 @@ async function startService(state: string, begin: () => ChildProcess): Promise<R
       child.kill(signal);
       await exited;
     },
-    async ended(tag) {
+    async ended(tag, minutes = 4) {
       const stream = await fetch(new URL(`/api/builds/${tag}/events`, url), {
-        signal: AbortSignal.timeout(240_000),
+        signal: AbortSignal.timeout(minutes * 60_000),
       });
       await stream.text();
       return (await get(`/api/builds/${tag}`)).body as Build;
