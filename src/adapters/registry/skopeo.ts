@@ -33,8 +33,8 @@ export interface Skopeo {
   readonly noCredentials: string;
 }
 
-/** Milliseconds for one manifest, which is small. */
-const inspectLimit = 120_000;
+/** Milliseconds for one manifest, which is small, and for a list of tags: a registry may send bytes for ever. */
+const askLimit = 120_000;
 /** What `skopeo list-tags` prints. */
 const TagList = z.object({ Tags: z.array(z.string()) });
 
@@ -77,7 +77,7 @@ export async function createSkopeo(
       const how = [...secure, ...option('--authfile', authfile)];
       const name = `docker://${checked(reference)}`;
       return command(['inspect', '--raw', ...how, name], folder, {
-        timeout: inspectLimit,
+        timeout: askLimit,
       });
     },
     copy: async (args, cwd, largest) => {
@@ -94,7 +94,9 @@ export async function createSkopeo(
       const place = mirrored(checked(repository), configuration.mirrors);
       const secure = isInsecure(place, configuration) ? ['--tls-verify=false'] : [];
       const how = [...secure, ...option('--authfile', authfileFor(repository, configuration))];
-      const listed = await command(['list-tags', ...how, `docker://${place}`], folder);
+      const listed = await command(['list-tags', ...how, `docker://${place}`], folder, {
+        timeout: askLimit,
+      });
       return TagList.parse(JSON.parse(listed.toString())).Tags;
     },
   };
