@@ -140,6 +140,13 @@ export const Configuration = z.strictObject({
         .min(0)
         .default(120)
         .describe('How long a step keeps asking a registry or git server that is in trouble.'),
+      'silence-seconds': z
+        .number()
+        .min(1)
+        .default(30)
+        .describe(
+          'A registry or git server that sends and takes nothing for so long, while a step waits for it, counts as gone.',
+        ),
       'answer-seconds': z
         .number()
         .min(1)

@@ -25,7 +25,12 @@ beforeAll(async () => {
   git = await startFaultyProxy(new URL(world.git).host);
   rig = serviceRig(
     { ...world, registry: registry.host, git: `http://${git.host}/` },
-    { limits: { builds: 2, steps: 4, 'retry-seconds': 30, 'answer-seconds': 60 } },
+    {
+      limits: {
+        ...{ builds: 2, steps: 4 },
+        ...{ 'retry-seconds': 30, 'answer-seconds': 60, 'silence-seconds': 2 },
+      },
+    },
     { product: smallProduct },
   );
   service = await rig.start();
@@ -127,6 +132,45 @@ test('a build that meets trouble at every stage says so, and ends with the same 
   );
   const met = [...registry.seen, ...git.seen].filter(({ fault }) => fault !== undefined);
   expect(met.length).toBeGreaterThan(10);
+});
+
+test('servers that are slow, say nothing or stop in the middle delay a build, and it goes on', async () => {
+  const path = rig.remote.slice(rig.remote.indexOf('/'));
+  const at = (pattern: string, fault: Fault) => first(1, new RegExp(`^${pattern}`), fault);
+  const slowly = (times: number) => first(times, /./, { kind: 'delay', milliseconds: 200 });
+  const started = Date.now();
+  const { body: cold } = await ask('slow-git', { components: otherRequest });
+  git.script(
+    scripts(
+      at('GET /tektoncd/triggers', { kind: 'hang' }),
+      at('POST /tektoncd/triggers', { kind: 'stall', after: 20 }),
+      slowly(5),
+    ),
+  );
+  const events = await service.until(
+    cold.tag,
+    (event) => event.kind === 'step-finished' && event.step === 'prepare',
+  );
+  await service.post(`/api/builds/${cold.tag}/cancel`);
+  const silences = (all: readonly BuildEvent[]) =>
+    all.flatMap((event) => (event.kind === 'step-retrying' ? [event.what] : []));
+  expect(git.seen.slice(-12).map(({ fault }) => fault)).toContain('hang');
+  expect(silences(events)).toContain('git server github.com');
+  // Two silences; each is half a minute where nobody says otherwise.
+  expect(Date.now() - started).toBeLessThan(45_000);
+
+  registry.script(
+    scripts(
+      at(`PUT /v2${path}/\\S*-bundle/manifests/slow-`, { kind: 'hang' }),
+      at(`GET /v2${path}/\\S*-index/blobs/`, { kind: 'stall', after: 20 }),
+      slowly(10),
+    ),
+  );
+  const { body } = await ask('slow');
+  const build = await service.ended(body.tag);
+  expect(build).toMatchObject({ state: 'succeeded', failure: null });
+  const troubled = build.steps.filter(({ retries }) => (retries ?? 0) > 0).map(({ kind }) => kind);
+  expect(troubled).toContain('bundle');
 });
 
 test('a registry that goes away in the middle is waited for', async () => {

@@ -35,7 +35,8 @@ export async function openGit(
     ...(configuration.git.ca === undefined ? {} : { ca: configuration.git.ca }),
     ...(options.protocols === undefined ? {} : { protocols: options.protocols }),
   };
-  const git = createGit(settings, options);
+  const idle = configuration.limits['silence-seconds'] * 1000;
+  const git = createGit(settings, { idle, ...options });
   const forges = Object.entries(configuration.forges).map(
     ([host, { api, token }]) =>
       [

@@ -1,3 +1,4 @@
+import type { Configuration } from '../../config/config.ts';
 import { type Digest, parseDigest } from '../../plan/names.ts';
 import type { Registry } from '../../steps/step.ts';
 import { briefPatience, createPersist, type Persist } from '../persist.ts';
@@ -11,7 +12,6 @@ import {
   pullSecretFor,
   type ReachConfiguration,
 } from './reach.ts';
-import { idleLimit } from './registry-command.ts';
 import { RegistryTrouble } from './registry-trouble.ts';
 import { retrying } from './retrying-registry.ts';
 import { checked, createSkopeo, type Skopeo, type SkopeoOptions } from './skopeo.ts';
@@ -23,13 +23,14 @@ export interface RegistryOptions extends SkopeoOptions {
 
 /** The {@link Registry} by HTTP and, where that does not do, over skopeo, reaching registries as the configuration says. */
 export async function createRegistry(
-  configuration: ReachConfiguration,
-  options: RegistryOptions,
+  configuration: ReachConfiguration & Pick<Configuration, 'limits'>,
+  given: RegistryOptions,
 ): Promise<Registry> {
+  const { idle = configuration.limits['silence-seconds'] * 1000, signal } = given;
+  const options = { ...given, idle };
   const skopeo = await createSkopeo(configuration, options);
   const persist = options.persist ?? createPersist(briefPatience, options);
   const { noCredentials } = skopeo;
-  const { signal, idle = idleLimit } = options;
   const over = registryOver(skopeo, configuration, options);
   const asked = quick(over, { configuration, noCredentials, signal, idle });
   const pull = (from: string, folder: string) =>
@@ -41,7 +42,7 @@ export async function createRegistry(
 function registryOver(
   skopeo: Skopeo,
   configuration: ReachConfiguration,
-  { folder, signal, idle = idleLimit }: SkopeoOptions,
+  { folder, signal, idle }: SkopeoOptions & { readonly idle: number },
 ): PlainRegistry {
   return {
     async manifest(reference) {
