@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { parse } from 'yaml';
 import type { Build } from '../../src/builds/build.ts';
 import { digestIn, filesOf, kodataOf } from '../support/images.ts';
-import { leftovers, leftoversAfter, processesOf } from '../support/leftovers.ts';
+import { leftoversAfter, processesOf } from '../support/leftovers.ts';
 import { callOlm, catalogObjects } from '../support/olm.ts';
 import { type Json, type RunningService, type ServiceRig, serviceRig } from '../support/service.ts';
 import { smallImages, smallProduct } from '../support/small-demo.ts';
@@ -159,7 +159,7 @@ test('a build that is cancelled while its targets compile is over at once, and l
   const { body } = await service.post(`/api/builds/${tag}/cancel`);
   expect(body).toMatchObject({ state: 'cancelled', failure: null });
   expect(Date.now() - started).toBeLessThan(5000);
-  expect(leftovers(rig.state, service.pid)).toEqual([]);
+  expect(await leftoversAfter(3, rig.state, service.pid)).toEqual([]);
   expect(controlGroups()).toEqual([]);
 });
 

@@ -38,7 +38,7 @@ function holdsLock(pid: number, service: number | undefined): boolean {
 /** The folder of the process that waits for the next build, in which there is nothing; undefined where more than one waits. */
 function spareFolder(name: string): string | undefined {
   const waiting = processesOf(name)
-    .filter(({ text }) => text.includes(' step --wait '))
+    .filter(({ command }) => command.includes(' step --wait '))
     .map(({ pid }) => link(`/proc/${pid}/cwd`));
   const [folder, ...others] = new Set(waiting);
   if (folder === undefined || others.length > 0 || !existsSync(folder)) return undefined;
@@ -60,14 +60,17 @@ export async function leftoversAfter(
 }
 
 /** Processes that name the folder, work in it, or see a mount of it: also from within a container that hides its paths. */
-export function processesOf(name: string): { readonly pid: number; readonly text: string }[] {
+export function processesOf(
+  name: string,
+): { readonly pid: number; readonly command: string; readonly text: string }[] {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
     .flatMap((pid) => {
       const command = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
       const signs = [command, link(`/proc/${pid}/cwd`), read(`/proc/${pid}/mountinfo`)];
       if (!signs.some((sign) => sign.includes(name))) return [];
-      return [{ pid: Number(pid), text: `process ${pid}: ${command.slice(0, 200)}` }];
+      const text = `process ${pid}: ${command.slice(0, 200)}`;
+      return [{ pid: Number(pid), command, text }];
     });
 }
 
