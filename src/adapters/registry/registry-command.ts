@@ -4,7 +4,7 @@ import { authfileSecrets } from './authfile-secrets.ts';
 import { RegistryTrouble } from './registry-trouble.ts';
 
 /** Milliseconds without a byte after which a server counts as gone. */
-export const idleLimit = 30_000;
+const idleLimit = 30_000;
 
 /**
  * Runs skopeo or buildah against a registry and gives what it printed; throws {@link RegistryTrouble}. `debug` is among its
