@@ -11,11 +11,14 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type FaultyProxy, first, startFaultyProxy } from '../../../test/support/faulty-proxy.ts';
 import { MemoryRegistry } from '../../../test/support/memory-registry.ts';
+import { startRegistry, type TestRegistry } from '../../../test/support/registry.ts';
 import { parseManifest } from '../../steps/oci-layout.ts';
+import { run, startProcess } from '../processes/command.ts';
 import { privilege as ownPrivilege } from '../processes/sandbox.ts';
-import type { FileLock } from '../storage/file-lock.ts';
+import { type FileLock, lockFile } from '../storage/file-lock.ts';
 import { openShelf } from '../storage/shelf.ts';
 import { findSeed, writeSeed } from './seeds.ts';
 
@@ -105,6 +108,63 @@ test('grows by layers, the newest on top, and begins anew when it has eight', as
   await add('here', (upper) => writeFile(join(upper, '9'), large));
   expect(layers()).toBe(1);
 });
+
+describe('a process that is killed while it adds to a seed', () => {
+  let server: TestRegistry;
+  let proxy: FaultyProxy;
+  beforeAll(async () => {
+    server = await startRegistry();
+    proxy = await startFaultyProxy(server.host);
+  });
+  afterAll(async () => {
+    await proxy[Symbol.asyncDispose]();
+    await server.close();
+  });
+
+  const args = (file: string) => [program, folder, proxy.host, file];
+  /** Adds a file; gives what the seed holds then, the topmost layer first. */
+  const finish = async (file: string): Promise<string[][]> => {
+    const { exitCode, stdout, stderr } = await run(process.execPath, args(file), { cwd: '/' });
+    expect(exitCode, stderr).toBe(0);
+    const folders: string[] = JSON.parse(stdout.toString());
+    for (const layer of folders)
+      for (const name of await readdir(layer))
+        expect(await readFile(join(layer, name))).toEqual(Buffer.alloc(300_000, name));
+    return Promise.all(folders.map((layer) => readdir(layer)));
+  };
+  const moving = /^PUT .*\/manifests\/seed-1$/;
+
+  test('before its tag moves changes nothing, and after that has added its whole layer', {
+    timeout: 60_000,
+  }, async () => {
+    await finish('first');
+    proxy.script(first(1, moving, { kind: 'hang' }));
+    const early = await startProcess(process.execPath, args('early'), { cwd: '/' });
+    await expect.poll(() => proxy.seen.at(-1)?.fault, { timeout: 10_000 }).toBe('hang');
+    await early.kill(0);
+    proxy.script();
+    expect(await finish('second')).toEqual([['second'], ['first']]);
+
+    proxy.script(first(1, moving, { kind: 'delay', milliseconds: 1000 }));
+    const late = await startProcess(process.execPath, args('late'), { cwd: '/' });
+    await expect.poll(() => proxy.seen.at(-1)?.fault, { timeout: 10_000 }).toBe('delay');
+    // It cannot put its layer on this machine's shelf.
+    const lock = await lockFile(join(folder, 'shelf/.shelf'), { wait: true });
+    await expect.poll(() => layersAt(server.host), { timeout: 10_000 }).toBe(3);
+    await late.kill(0);
+    await lock?.release();
+    expect(await finish('third')).toEqual([['third'], ['late'], ['second'], ['first']]);
+  });
+});
+
+async function layersAt(host: string): Promise<number> {
+  const answer = await fetch(`http://${host}/v2/product/manifests/seed-1`, {
+    headers: { accept: 'application/vnd.oci.image.manifest.v1+json' },
+  });
+  return parseManifest(Buffer.from(await answer.arrayBuffer())).layers.length;
+}
+
+const program = join(import.meta.dirname, '../../../test/support/seed-process.ts');
 
 test('what is no seed is refused', async () => {
   const manifest = {
