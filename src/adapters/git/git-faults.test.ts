@@ -3,6 +3,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type GitServer, startGitServer } from '../../../examples/git-server.ts';
+import { failureOf } from '../../../test/support/failure-of.ts';
 import {
   type Fault,
   type FaultyProxy,
@@ -12,7 +13,6 @@ import {
 } from '../../../test/support/faulty-proxy.ts';
 import { createRepository, temporaryFolder } from '../../../test/support/git-repository.ts';
 import type { Retry } from '../../builds/event.ts';
-import { type Failure, FailureError } from '../../builds/failure.ts';
 import type { CommitSha } from '../../plan/names.ts';
 import { createPersist } from '../persist.ts';
 import { openShelf } from '../storage/shelf.ts';
@@ -184,12 +184,6 @@ describe('trouble that passes', () => {
 });
 
 describe('trouble that stays', () => {
-  async function failureOf(work: Promise<unknown>): Promise<Failure> {
-    const error = await work.catch((thrown: unknown) => thrown);
-    if (error instanceof FailureError) return error.failures[0];
-    throw error;
-  }
-
   test('a server that stays away is given up on when there is no more time', async () => {
     const connection = connect({ total: 400 });
     proxy.script(() => ({ kind: 'status', status: 503 }));

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { failureOf } from '../../../test/support/failure-of.ts';
 import { type HostileGit, type Lie, startHostileGit } from '../../../test/support/hostile-git.ts';
-import { type Failure, FailureError } from '../../builds/failure.ts';
 import type { CommitSha } from '../../plan/names.ts';
 import { openShelf } from '../storage/shelf.ts';
 import { createGit } from './git-command.ts';
@@ -37,16 +37,6 @@ function connect(urls: Record<string, string> = {}) {
       `${server.folder}/wholes`,
     ),
   };
-}
-
-async function failureOf(work: Promise<unknown>): Promise<Failure> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof FailureError) return error.failures[0];
-    throw error;
-  }
-  throw new Error('no failure');
 }
 
 /** What a forge does for a repository that was renamed. */

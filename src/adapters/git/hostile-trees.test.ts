@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { failureOf } from '../../../test/support/failure-of.ts';
 import {
   createRepository,
   type TestRepository,
   temporaryFolder,
 } from '../../../test/support/git-repository.ts';
-import { type Failure, FailureError } from '../../builds/failure.ts';
 import { gitTreeSha, readText } from '../../plan/file-tree.ts';
 import type { CommitSha } from '../../plan/names.ts';
 import { packTree, unpackTree } from '../../steps/tar-tree.ts';
@@ -62,16 +62,6 @@ async function commitTree(repository: TestRepository, made: string): Promise<Com
   const head = (await repository.git('commit-tree', '-m', 'hostile', made)) as CommitSha;
   await repository.ref('refs/heads/hostile', head);
   return head;
-}
-
-async function failureOf(work: Promise<unknown>): Promise<Failure> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof FailureError) return error.failures[0];
-    throw error;
-  }
-  throw new Error('no failure');
 }
 
 test('names that no disk should hold are the fault of the ref, and told', async () => {

@@ -2,9 +2,9 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { constants, deflateRawSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { failureOf } from '../../../test/support/failure-of.ts';
 import type { TestRepository } from '../../../test/support/git-repository.ts';
 import { type HostileGit, startHostileGit } from '../../../test/support/hostile-git.ts';
-import { type Failure, FailureError } from '../../builds/failure.ts';
 import { readText } from '../../plan/file-tree.ts';
 import type { CommitSha } from '../../plan/names.ts';
 import { createPersist } from '../persist.ts';
@@ -34,16 +34,6 @@ const git = createGit({ urls: {}, credentials: {} }, { persist });
 function newMirror() {
   const shelf = openShelf(`${server.folder}/${randomUUID()}`);
   return createMirrors(git, shelf, `${server.folder}/wholes`).mirror(server.url('r'));
-}
-
-async function failureOf(work: Promise<unknown>): Promise<Failure> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof FailureError) return error.failures[0];
-    throw error;
-  }
-  throw new Error('no failure');
 }
 
 test('a server that gives another commit is caught, and the mirror is as good as before', async () => {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { failureOf } from '../../../test/support/failure-of.ts';
 import {
   type Fault,
   type FaultyProxy,
@@ -12,7 +13,6 @@ import {
 } from '../../../test/support/faulty-proxy.ts';
 import { startRegistry, type TestRegistry } from '../../../test/support/registry.ts';
 import type { Retry } from '../../builds/event.ts';
-import { type Failure, FailureError } from '../../builds/failure.ts';
 import { Configuration } from '../../config/config.ts';
 import type { Digest } from '../../plan/names.ts';
 import { blobOf, writeLayout } from '../../steps/oci-layout.ts';
@@ -218,12 +218,6 @@ describe('trouble that passes', () => {
 });
 
 describe('trouble that stays', () => {
-  async function failureOf(work: Promise<unknown>): Promise<Failure> {
-    const error = await work.catch((thrown: unknown) => thrown);
-    if (error instanceof FailureError) return error.failures[0];
-    throw error;
-  }
-
   test('a registry that stays away is given up on when there is no more time', async () => {
     const { registry, told } = await connect({ total: 400 });
     proxy.script(() => ({ kind: 'status', status: 503 }));

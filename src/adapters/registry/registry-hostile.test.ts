@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { failureOf } from '../../../test/support/failure-of.ts';
 import {
   type AskedRequest,
   type HostileAnswer,
   startHostileRegistry,
 } from '../../../test/support/hostile-registry.ts';
-import { type Failure, FailureError } from '../../builds/failure.ts';
 import { Configuration } from '../../config/config.ts';
 import type { Digest } from '../../plan/names.ts';
 import { digestOf, mediaTypes } from '../../steps/oci-layout.ts';
@@ -37,15 +37,6 @@ async function meet(answer: (request: AskedRequest) => HostileAnswer | undefined
   const configuration = Configuration.parse({ remotes, authfile });
   const registry = await createRegistry(configuration, { folder, persist, idle: 2000 });
   return { server, registry, repository: `${server.host}/t/a`, secret: `Basic ${auth}` };
-}
-
-async function failureOf(work: Promise<unknown>): Promise<Failure> {
-  const error = await work.then(
-    (value) => new Error(`it did not fail: ${JSON.stringify(value)}`),
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof FailureError) return error.failures[0];
-  throw error;
 }
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
