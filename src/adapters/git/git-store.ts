@@ -18,6 +18,7 @@ export class GitStore {
   readonly repository: string;
   /** Where each commit that was asked for comes from. */
   readonly #origins = new Map<CommitSha, string>();
+  readonly #fetchedAnew = new Set<CommitSha | TreeSha>();
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(git: Git, repository: string) {
@@ -109,9 +110,10 @@ export class GitStore {
     options: readonly string[],
     paths: readonly string[] = [],
   ): Promise<Buffer> {
+    const args = ['ls-tree', '-r', '-z', '--full-tree', ...options, tree, '--', ...paths];
+    const listed = () => this.run(args, { maxOutput: longestList });
     try {
-      const args = ['ls-tree', '-r', '-z', '--full-tree', ...options, tree, '--', ...paths];
-      return (await this.run(args, { maxOutput: longestList })).stdout;
+      return (await listed().catch((error) => this.#healed(tree, error).then(listed))).stdout;
     } catch (error) {
       if (!(error instanceof GitError)) throw error;
       throw new FailureError({
@@ -121,6 +123,16 @@ export class GitStore {
         about: { tree },
       });
     }
+  }
+
+  /** Fetches the trees of a commit anew, once: what a disk lost comes again. Throws `error` where that is no help. */
+  async #healed(tree: CommitSha | TreeSha, error: unknown): Promise<void> {
+    const url = this.#origins.get(tree as CommitSha);
+    if (!(error instanceof GitError) || url === undefined || this.#fetchedAnew.has(tree))
+      throw error;
+    this.#fetchedAnew.add(tree);
+    const root = await this.treeOf(tree as CommitSha);
+    await this.locked(() => this.#fetch(url, ['--filter=blob:none', '--refetch'], [root]));
   }
 
   /** Those of the objects that are not here. */

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { constants, deflateRawSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { failureOf } from '../../../test/support/failure-of.ts';
@@ -8,6 +8,7 @@ import { type HostileGit, startHostileGit } from '../../../test/support/hostile-
 import { readText } from '../../plan/file-tree.ts';
 import type { CommitSha } from '../../plan/names.ts';
 import { createPersist } from '../persist.ts';
+import { run } from '../processes/command.ts';
 import { openShelf } from '../storage/shelf.ts';
 import { createGit } from './git-command.ts';
 import { createMirrors } from './git-mirrors.ts';
@@ -62,6 +63,39 @@ test('a server that gives other files is caught, and the mirror is as good as be
   server.lie();
   expect(readText((await mirror.files(head)).files, 'f')).toBe('head\n');
 });
+
+test('a mirror that lost a tree gets it again', async () => {
+  const deep = await server.repository('deep');
+  const commit = await deep.commit('deep', { 'a/b/f': 'deep\n' });
+  await deep.publish();
+  const url = server.url('deep');
+  const folder = `${server.folder}/${randomUUID()}`;
+  const mirror = await createMirrors(git, openShelf(folder), `${server.folder}/wholes`).mirror(url);
+  await mirror.fetch(url, [commit]);
+  await mirror.treeOf(commit);
+  const name = (await readdir(folder)).find((file) => /^[^.].*\.git$/.test(file));
+  await loseTree(`${folder}/${name}`, await deep.git('rev-parse', `${commit}:a/b`));
+  expect(readText((await mirror.files(commit)).files, 'a/b/f')).toBe('deep\n');
+});
+
+/** Makes single files of all objects in a repository, and removes one. */
+async function loseTree(repository: string, tree: string): Promise<void> {
+  const packs = `${repository}/objects/pack`;
+  const kept = await Promise.all(
+    (await readdir(packs))
+      .filter((file) => file.endsWith('.pack'))
+      .map((file) => readFile(`${packs}/${file}`)),
+  );
+  await rm(packs, { recursive: true });
+  await mkdir(packs);
+  for (const input of kept)
+    await run('git', ['unpack-objects', '-q'], {
+      cwd: repository,
+      input,
+      env: { GIT_DIR: repository },
+    });
+  await rm(`${repository}/objects/${tree.slice(0, 2)}/${tree.slice(2)}`);
+}
 
 test('what a server says instead of git’s protocol is a failure of it', async () => {
   const mirror = await newMirror();
