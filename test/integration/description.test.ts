@@ -1,19 +1,8 @@
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { askBySchema } from '../support/schemathesis.ts';
-import { type RunningService, type ServiceRig, serviceRig } from '../support/service.ts';
-import { smallProduct } from '../support/small-demo.ts';
-
-let rig: ServiceRig;
-let service: RunningService;
-
-beforeAll(async () => {
-  rig = serviceRig(inject('demo'), { limits: { builds: 1 } }, { product: smallProduct });
-  service = await rig.start();
-});
-afterAll(() => rig[Symbol.asyncDispose]());
 
 test('whatever its description allows, and much that it does not, is answered as described', async () => {
-  const { exitCode, report } = await askBySchema(service.url, 8, rig.state);
+  const { exitCode, report } = await askBySchema(inject('demo'), 8);
   expect(exitCode, report).toBe(0);
   expect(report).toMatch(/\d{3,} generated, \d+ passed/);
 });
