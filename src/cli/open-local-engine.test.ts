@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => rm(state, { recursive: true, force: true }));
 
 test('runs the real step program, whose failure is that of the build', async () => {
-  // The URL of the product's repository leads to a port where nobody listens.
+  // Registry and the URL of the product's repository lead to a port where nobody listens.
   const urls = { 'https://github.com/': 'http://127.0.0.1:1/' };
   const remotes = { demo: { push: '127.0.0.1:1/demo', insecure: true } };
   const limits = { 'retry-seconds': 1 };
@@ -30,7 +30,7 @@ test('runs the real step program, whose failure is that of the build', async () 
   for await (const _ of engine.events(build.tag, undefined, new AbortController().signal));
   const status = await engine.get(build.tag);
   expect(status?.failure).toMatchObject({
-    reason: 'git-unavailable',
+    reason: 'registry-unavailable',
     step: 'prepare',
     owner: 'infrastructure',
   });
