@@ -256,6 +256,18 @@ export interface Failure {
 /** A decision that can fail with {@link Failure}s. */
 export type Outcome<Value> = AnyResult<Value, Failure>;
 
+/** What could be read of something, and everything that is wrong with it. */
+export interface PartlyRead<Value> {
+  readonly value: Value;
+  readonly problems: readonly Failure[];
+}
+
+/** All of it, where nothing is wrong. */
+export function whole<Value>({ value, problems }: PartlyRead<Value>): Outcome<Value> {
+  const [first, ...rest] = problems;
+  return first === undefined ? { ok: true, value } : { ok: false, failures: [first, ...rest] };
+}
+
 /** Whether asking again may help without anyone mending the code: infrastructure and credentials, not code. */
 export function mayPass(failure: Failure): boolean {
   const owner: Owner = reasons[failure.reason].owner;

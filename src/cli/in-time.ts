@@ -1,31 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Failure, Outcome } from '../builds/failure.ts';
-import { failed } from '../builds/result.ts';
+import type { Failure } from '../builds/failure.ts';
 import type { CheckedRequest } from '../request/check-request.ts';
 
 /**
- * What comes of resolving a request, or after so many seconds the failure that git servers take too long. What they send
- * goes on coming in: whoever asks again finds it, or waits for the rest.
+ * What comes of some work, or after so many seconds what is said instead. The work goes on: whoever asks again finds what
+ * it fetched, or waits for the rest.
  */
 export async function inTime<Value>(
-  resolving: Promise<Outcome<Value>>,
-  request: CheckedRequest,
+  work: Promise<Value>,
   seconds: number | undefined,
-): Promise<Outcome<Value>> {
-  if (seconds === undefined) return resolving;
+  instead: () => Value,
+): Promise<Value> {
+  if (seconds === undefined) return work;
   const done = new AbortController();
-  const late = sleep(seconds * 1000, undefined, { signal: done.signal }).then(
-    () => failed(tooSlow(request, seconds)),
-    () => resolving,
-  );
+  const late = sleep(seconds * 1000, undefined, { signal: done.signal }).then(instead, () => work);
   try {
-    return await Promise.race([resolving, late]);
+    return await Promise.race([work, late]);
   } finally {
     done.abort();
   }
 }
 
-function tooSlow({ components, product }: CheckedRequest, seconds: number): Failure {
+/** The failure of a request whose refs could not be looked up in time: which servers are waited for, and what to do. */
+export function tooSlow({ components, product }: CheckedRequest, seconds: number): Failure {
   const wishes = [...Object.values(components), ...(product === undefined ? [] : [product])];
   const hosts = [...new Set(wishes.map(({ ref }) => ref.repository.host))].sort();
   return {

@@ -7,21 +7,24 @@ import { openGit } from '../adapters/git/git.ts';
 import { createPersist, probePatience } from '../adapters/persist.ts';
 import { createRegistry } from '../adapters/registry/registry.ts';
 import type { ResolvedRequest, ServiceParts } from '../api/build-service.ts';
-import { attempt, type Failure, type Outcome } from '../builds/failure.ts';
+import { attempt, type Failure, mayPass, type Outcome } from '../builds/failure.ts';
+import { failed, ok } from '../builds/result.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
 import type { ReadProduct } from '../config/read-product.ts';
-import { tagFor } from '../plan/tag.ts';
-import { locateIn } from '../product/place.ts';
+import type { Lock } from '../plan/lock.ts';
+import { lockDigest, tagFor } from '../plan/tag.ts';
+import { locateIn, type ProductText } from '../product/place.ts';
 import type { CheckedRequest } from '../request/check-request.ts';
 import { readRequest } from '../request/read-request.ts';
 import { ProductVerdicts } from '../resolve/product-verdicts.ts';
 import { remembered } from '../resolve/remembered-mirrors.ts';
-import { resolveRequest } from '../resolve/resolve-request.ts';
+import { type LockedRequest, type Resolution, resolveRequest } from '../resolve/resolve-request.ts';
 import { shareInFlight } from '../resolve/share-in-flight.ts';
 import { shared } from '../resolve/shared-servers.ts';
 import { lookUpHits } from '../steps/prepare/look-up-hits.ts';
-import { prepare } from '../steps/prepare/run-prepare.ts';
-import { inTime } from './in-time.ts';
+import type { PrepareContext } from '../steps/prepare/prepare-context.ts';
+import { prepare, problemsOutside } from '../steps/prepare/run-prepare.ts';
+import { inTime, tooSlow } from './in-time.ts';
 import { forSeconds, once } from './once.ts';
 
 /** Longer than any request takes: a service lives for ever, and mirrors that nobody asks for must be able to go. */
@@ -79,11 +82,70 @@ export function requestParts({
     return resolveRequest(request, known, context);
   });
 
+  /** Does what `prepare` does, publishing nothing. */
+  const preparing = <Value>(
+    lock: Lock,
+    productText: ProductText | undefined,
+    stop: AbortSignal,
+    work: (context: PrepareContext) => Promise<Value>,
+  ): Promise<Outcome<Value>> =>
+    planning(() =>
+      attempt(async () => {
+        const workdir = await mkdtemp(join(scratch, 'plan-'));
+        try {
+          const builder = await createBuilder(configuration, { state: configuration.state });
+          return await work({
+            ...{ configuration, workdir, publish: false, rebuild: false, builder },
+            tag: tagFor(lock.name, lockDigest(lock)),
+            registry: await registry(),
+            locate: locateIn(productText),
+            mirrors: (await tools()).git.mirrors,
+            madeBy: toolSet(builder.tools),
+            signal: AbortSignal.any([stop, signal]),
+            log: () => {},
+            progress: () => {},
+          });
+        } finally {
+          await rm(workdir, { recursive: true, force: true });
+        }
+      }),
+    );
+
+  /** What may pass by itself is not told: the product is wrong in any case. */
+  const lookOutside = shareInFlight(async (lock: Lock): Promise<readonly Failure[]> => {
+    const { product: known, text } = await product();
+    // Nobody waits any longer.
+    const late = answerSeconds === undefined ? signal : AbortSignal.timeout(answerSeconds * 1000);
+    const looked = await preparing(lock, text, late, async (context) =>
+      late.aborted ? [] : problemsOutside(lock, known, context),
+    ).catch((error: unknown) => {
+      if (late.aborted) return ok([]);
+      throw error;
+    });
+    const found = looked.ok ? looked.value : looked.failures;
+    return late.aborted ? [] : found.filter((failure) => !mayPass(failure));
+  });
+
+  /** All that is wrong with a product is told at once, as far as it can be found in time and the request is `sound`. */
+  const resolveWhole = async (
+    request: CheckedRequest,
+    sound: boolean,
+  ): Promise<Outcome<LockedRequest>> => {
+    const began = performance.now();
+    const resolved: Resolution = await inTime(resolveOnce(request), answerSeconds, () =>
+      failed(tooSlow(request, answerSeconds ?? 0)),
+    );
+    if (resolved.ok || resolved.lock === undefined || !sound) return resolved;
+    const left = answerSeconds && Math.max(0, answerSeconds - (performance.now() - began) / 1000);
+    const outside = await inTime(lookOutside(resolved.lock), left, () => []);
+    return failed(...resolved.failures, ...outside);
+  };
+
   const resolve = async (body: unknown): Promise<Outcome<ResolvedRequest>> => {
     const { product: known, text } = await product();
     const { request, failures } = readRequest(body, known, configuration);
     // Whatever is wrong, its refs are looked up too: all problems are told at once.
-    const resolved = request && (await inTime(resolveOnce(request), request, answerSeconds));
+    const resolved = request && (await resolveWhole(request, failures.length === 0));
     const [first, ...rest] = [...failures, ...(resolved?.ok === false ? resolved.failures : [])];
     if (first !== undefined) return { ok: false, failures: [first, ...rest] };
     if (!request || !resolved?.ok) throw new Error('nothing is wrong, and nothing is resolved');
@@ -94,35 +156,17 @@ export function requestParts({
     };
   };
 
-  const plan: ServiceParts['plan'] = (request, stop) =>
-    planning(() =>
-      attempt(async () => {
-        const workdir = await mkdtemp(join(scratch, 'plan-'));
-        try {
-          const reach = await registry();
-          const tag = tagFor(request.lock.name, request.lockDigest);
-          const builder = await createBuilder(configuration, { state: configuration.state });
-          const made = await prepare(request.lock, request.product, {
-            ...{ tag, configuration, workdir, publish: false, rebuild: false, registry: reach },
-            locate: locateIn(request.productText),
-            mirrors: (await tools()).git.mirrors,
-            builder,
-            madeBy: toolSet(builder.tools),
-            signal: AbortSignal.any([stop, signal]),
-            log: () => {},
-            progress: () => {},
-          });
-          const hits = await lookUpHits(made, reach);
-          const steps = made.steps.map(({ id, kind, needs, weight, key }) => ({
-            ...{ id, kind, needs, weight, key },
-            hit: hits[id] ?? null,
-          }));
-          return { tag, operatorVersion: made.operatorVersion, patches: made.patches, steps };
-        } finally {
-          await rm(workdir, { recursive: true, force: true });
-        }
-      }),
-    );
+  const plan: ServiceParts['plan'] = ({ lock, product: known, productText }, stop) =>
+    preparing(lock, productText, stop, async (context) => {
+      const made = await prepare(lock, known, context);
+      const hits = await lookUpHits(made, context.registry);
+      const steps = made.steps.map(({ id, kind, needs, weight, key }) => ({
+        ...{ id, kind, needs, weight, key },
+        hit: hits[id] ?? null,
+      }));
+      const { tag, operatorVersion, patches } = made;
+      return { tag, operatorVersion, patches, steps };
+    });
 
   const examine = async (release: string): Promise<readonly Failure[]> => {
     const [remote = ''] = Object.entries(configuration.remotes).flatMap(([name, one]) =>
@@ -130,7 +174,8 @@ export function requestParts({
     );
     const nothing = { components: {}, patches: {}, notify: [], rebuild: false };
     const strategy = 'images';
-    const resolved = await resolveOnce({ name: 'doctor', release, remote, strategy, ...nothing });
+    const asked = { name: 'doctor', release, remote, strategy, ...nothing } as const;
+    const resolved = await resolveWhole(asked, true);
     if (!resolved.ok) return resolved.failures;
     const { product: known, text } = await product();
     const request = { ...resolved.value, product: known, productText: text, ...nothing };

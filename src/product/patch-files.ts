@@ -1,5 +1,5 @@
 import type { Failure } from '../builds/failure.ts';
-import { type FileTree, folders, subtree } from '../plan/file-tree.ts';
+import { type FileTree, folders, subtree, type TreeFile } from '../plan/file-tree.ts';
 import type { ComponentName } from '../plan/names.ts';
 import { didYouMean } from '../request/nearest.ts';
 import { failureAt, type Locate } from './place.ts';
@@ -13,7 +13,7 @@ type Rule = Pick<NonNullable<Component['patches']>, 'dir' | 'image'>;
  */
 export function patchFiles(product: FileTree, rule: Rule): readonly (readonly [string, Buffer])[] {
   return [...subtree(product, rule.dir)]
-    .filter(([name, { mode }]) => isPatch(name, rule) && mode !== '120000')
+    .filter(([name, file]) => isPatch(name, rule) && whyUnusable(name, file) === undefined)
     .map(([name, { content }]) => [name, content] as const)
     .sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
 }
@@ -30,13 +30,10 @@ export function patchProblems(tree: FileTree, product: Product, locate: Locate):
       if (files.size === 0) return [missingFolder(tree, component, patches.dir, locate)];
       return [...files]
         .filter(([name]) => isPatch(name, patches))
-        .flatMap(([name, { mode, content }]) => {
-          const file = patches.dir === '.' ? name : `${patches.dir}/${name}`;
-          if (mode === '120000') return [unusable(file, component, 'it is a link')];
-          const holdsChange =
-            isScript(name) ||
-            /^(diff --git |--- |GIT binary patch)/m.test(content.toString('latin1'));
-          return holdsChange ? [] : [unusable(file, component, 'it holds no change')];
+        .flatMap(([name, file]) => {
+          const path = patches.dir === '.' ? name : `${patches.dir}/${name}`;
+          const why = whyUnusable(name, file);
+          return why === undefined ? [] : [unusable(path, component, why)];
         });
     },
   );
@@ -50,6 +47,13 @@ function isPatch(name: string, { image }: Rule): boolean {
 /** Whether a patch is a script. */
 export function isScript(patch: string): boolean {
   return patch.endsWith('.sh');
+}
+
+function whyUnusable(name: string, { mode, content }: TreeFile): string | undefined {
+  if (mode === '120000') return 'it is a link';
+  const holdsChange =
+    isScript(name) || /^(diff --git |--- |GIT binary patch)/m.test(content.toString('latin1'));
+  return holdsChange ? undefined : 'it holds no change';
 }
 
 function missingFolder(

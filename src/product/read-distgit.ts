@@ -1,5 +1,4 @@
-import type { Failure, Outcome } from '../builds/failure.ts';
-import { ok } from '../builds/result.ts';
+import type { Failure, PartlyRead } from '../builds/failure.ts';
 import { type BaseUse, baseUses, declaredArgs } from '../plan/dockerfile.ts';
 import { type FileTree, folders, readText, subtree } from '../plan/file-tree.ts';
 import type { ImageName } from '../plan/names.ts';
@@ -33,16 +32,14 @@ export function readDistgit(
   tree: FileTree,
   product: Product,
   locate: Locate = locateIn(undefined),
-): Outcome<Distgit> {
+): PartlyRead<Distgit> {
   const problems: Failure[] = [];
   const images: [ImageName, DistgitImage][] = [];
   for (const [name, image] of Object.entries(product.images) as [ImageName, ProductImage][]) {
     const read = readImage(tree, name, image, locate, problems);
     if (read !== undefined) images.push([name, read]);
   }
-  const [first, ...rest] = problems;
-  if (first !== undefined) return { ok: false, failures: [first, ...rest] };
-  return ok({ images: Object.fromEntries(images) as Record<ImageName, DistgitImage> });
+  return { value: { images: Object.fromEntries(images) as Distgit['images'] }, problems };
 }
 
 function bad(place: Place, detail: string, hint: string): Failure {
@@ -96,7 +93,7 @@ function readImage(
     path,
     dockerfile,
     context: subtree(tree, image.context),
-    bases,
+    bases: bases.filter(namesImage),
     args: declaredArgs(dockerfile),
   };
 }
@@ -144,7 +141,7 @@ function dockerfileProblems(
     return [bad({ file: path, line: 1 }, 'it has no FROM.', hint)];
   }
   return bases
-    .filter(({ image }) => !/^[\w[][^\s$]*$/.test(image))
+    .filter((base) => !namesImage(base))
     .map(({ text, line }) =>
       bad(
         { file: path, line },
@@ -152,4 +149,8 @@ function dockerfileProblems(
         `Give its ARG a default value before the first FROM, or a value in \`args\` of the image (${describePlace(locate(['images', name]))}).`,
       ),
     );
+}
+
+function namesImage({ image }: BaseUse): boolean {
+  return /^[\w[][^\s$]*$/.test(image);
 }

@@ -1,5 +1,5 @@
 import { type Document, isMap, isScalar, isSeq, type YAMLMap } from 'yaml';
-import type { Failure, Outcome } from '../builds/failure.ts';
+import { type Failure, type Outcome, type PartlyRead, whole } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
 import type { FileTree } from '../plan/file-tree.ts';
 import { type CommitSha, type ComponentName, parseCommitSha } from '../plan/names.ts';
@@ -34,21 +34,20 @@ export function readPinned(
   files: FileTree,
   product: Product,
   where: string,
-): Outcome<Readonly<Record<ComponentName, UpstreamSource>>> {
+): PartlyRead<Readonly<Record<ComponentName, UpstreamSource>>> {
   const text = files.get(upstreamSourcesPath)?.content.toString();
   if (text === undefined) {
-    return failed({
+    const missing: Failure = {
       reason: 'bad-product',
       detail: `${where} has no ${upstreamSourcesPath}.`,
       hint: 'Check `repository` and the branch of the release in product.yaml.',
       about: { file: upstreamSourcesPath },
-    });
+    };
+    return { value: {}, problems: [missing] };
   }
   const { entries, problems, broken } = readEntries(text);
-  const sources = sourcesOfComponents(entries, product, broken);
-  const [first, ...rest] = places(problems);
-  if (first === undefined) return sources;
-  return failed(first, ...rest, ...(sources.ok ? [] : sources.failures));
+  const sources = findSources(entries, product, broken);
+  return { value: sources.value, problems: [...places(problems), ...sources.problems] };
 }
 
 /** Reads all entries; what else an entry says (`automerge`, …) is for other tools. */
@@ -110,15 +109,20 @@ function unreadable(problems: readonly Problem[]): ReadEntries {
   return { entries: [], problems, broken: [undefined] };
 }
 
-/**
- * Every component's entry; it is a failure where one has none, or more than one. Of what is `broken` it is not known
- * whether it is the entry that seems to be missing.
- */
+/** Every component's entry; it is a failure where one has none, or more than one. */
 export function sourcesOfComponents(
   sources: readonly UpstreamSource[],
   product: Product,
-  broken: readonly (Repository | undefined)[] = [],
 ): Outcome<Readonly<Record<ComponentName, UpstreamSource>>> {
+  return whole(findSources(sources, product, []));
+}
+
+/** The same of a file that may be wrong: of what is `broken` it is not known whether it is the entry that seems to be missing. */
+function findSources(
+  sources: readonly UpstreamSource[],
+  product: Product,
+  broken: readonly (Repository | undefined)[],
+): PartlyRead<Readonly<Record<ComponentName, UpstreamSource>>> {
   const found: [ComponentName, UpstreamSource][] = [];
   const problems: Problem[] = [];
   for (const component of Object.keys(product.components) as ComponentName[]) {
@@ -133,9 +137,8 @@ export function sourcesOfComponents(
       })),
     );
   }
-  const [first, ...rest] = places(problems);
-  if (first !== undefined) return failed(first, ...rest);
-  return ok(Object.fromEntries(found) as Record<ComponentName, UpstreamSource>);
+  const value = Object.fromEntries(found) as Record<ComponentName, UpstreamSource>;
+  return { value, problems: places(problems) };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Failure, Outcome } from '../builds/failure.ts';
+import type { Failure } from '../builds/failure.ts';
 import { templateProblems } from '../bundle/template-problems.ts';
 import type { FileTree } from '../plan/file-tree.ts';
 import type { Strategy } from '../plan/lock.ts';
@@ -32,14 +32,10 @@ export function productProblems(
   const generated = components.some((name) => product.components[name]?.bundle !== undefined);
   const byImages = strategy === 'images';
   return [
-    ...failuresOf(readPinned(files, product, where)),
+    ...readPinned(files, product, where).problems,
     ...(byImages ? unnamedFolders(files, product, locate) : []),
-    ...failuresOf(readDistgit(files, product, locate)),
+    ...readDistgit(files, product, locate).problems,
     ...patchProblems(files, product, locate),
     ...templateProblems(files, product, { release, generated, placed: byImages }, locate),
   ];
-}
-
-function failuresOf(outcome: Outcome<unknown>): readonly Failure[] {
-  return outcome.ok ? [] : outcome.failures;
 }

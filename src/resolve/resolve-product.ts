@@ -1,5 +1,5 @@
 import type { RefReading } from '../builds/build.ts';
-import { demand, type Failure, FailureError, type Outcome } from '../builds/failure.ts';
+import { demand, type Failure, FailureError } from '../builds/failure.ts';
 import type { FileTree } from '../plan/file-tree.ts';
 import type { PinnedSource } from '../plan/lock.ts';
 import type { CommitSha, ComponentName } from '../plan/names.ts';
@@ -26,8 +26,8 @@ export interface ResolvedProduct {
   readonly source: PinnedSource;
   /** Undefined where the request does not name a change of it. */
   readonly reading: RefReading | undefined;
-  /** What it pins, by component; its problems are among `problems`. */
-  readonly pinned: Outcome<Readonly<Record<ComponentName, UpstreamSource>>>;
+  /** What it pins, by component: whole where there are no `problems`. */
+  readonly pinned: Readonly<Record<ComponentName, UpstreamSource>>;
   /** Everything that is wrong with it. */
   readonly problems: readonly Failure[];
   /** `upstream_sources.yaml` and the folders of patches. */
@@ -61,7 +61,7 @@ export async function resolveProduct(
   const { commit } = await combineSource(source, target.title, mirror);
   const files = await readFiles(product, mirror, commit);
   const where = `${url} at ${commit.slice(0, 12)}`;
-  const pinned = readPinned(files, product, where);
+  const { value: pinned } = readPinned(files, product, where);
   const names = Object.keys(components) as ComponentName[];
   const asked = { release, strategy, components: names, where };
   const problems = await outside.verdicts.of(commit, product, asked, async () => {

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import type { RefReading } from '../builds/build.ts';
 import { attempt, type Failure, type Outcome } from '../builds/failure.ts';
-import { ok } from '../builds/result.ts';
+import { failed, ok } from '../builds/result.ts';
 import type { Configuration } from '../config/config.ts';
 import type { Lock, PinnedSource } from '../plan/lock.ts';
 import type { ComponentName, Digest } from '../plan/names.ts';
@@ -31,6 +31,14 @@ export interface LockedRequest {
   readonly read: Readonly<Record<string, RefReading>>;
 }
 
+/** A locked request, or everything that is wrong. */
+export type Resolution =
+  | Extract<Outcome<LockedRequest>, { readonly ok: true }>
+  | (Extract<Outcome<LockedRequest>, { readonly ok: false }> & {
+      /** Where the product alone is wrong: what of it is right, so that it can be looked at further. */
+      readonly lock?: Lock;
+    });
+
 /**
  * From a request to its lock: asks git servers what every ref names. All problems of all refs are told at
  * once, each with its place in the request. Bugs alone are thrown.
@@ -39,29 +47,27 @@ export async function resolveRequest(
   request: CheckedRequest,
   product: Product,
   context: ResolveContext,
-): Promise<Outcome<LockedRequest>> {
+): Promise<Resolution> {
   const hosts = new Set([...context.configuration.hosts, ...hostsOfProduct(product)]);
   const outside = { ...context, hosts };
   const resolving = attempt(() => resolveProduct(product, request, outside));
   const found = pointed(await resolving, request.product === undefined ? undefined : ['product']);
   if (!found.ok) return found;
   const { pinned, problems, files, source, reading } = found.value;
-  if (!pinned.ok)
-    return { ok: false, failures: [problems[0] ?? pinned.failures[0], ...problems.slice(1)] };
   // What the product's own branch pins is trusted; what a change of it pins is not.
-  const pinnedHosts = Object.values(pinned.value).map(({ repository }) => repository.host);
+  const pinnedHosts = Object.values(pinned).map(({ repository }) => repository.host);
   if (reading === undefined) for (const host of pinnedHosts) hosts.add(host);
 
-  const components = await resolveComponents(request, product, pinned.value, outside);
-  const failures = [
-    ...problems,
-    ...strangeHosts(pinned.value, reading, hosts),
+  const components = await resolveComponents(request, product, pinned, outside);
+  const wrong = [
+    ...strangeHosts(pinned, reading, hosts),
     ...components.failures,
     ...unknownPatches(request.patches, product, files),
   ];
-  const [first, ...rest] = failures;
-  if (first !== undefined) return { ok: false, failures: [first, ...rest] };
+  const [first, ...rest] = [...problems, ...wrong];
+  if (first !== undefined && wrong.length > 0) return failed(first, ...rest);
   const lock = assembleLock(request, product, context, source, components.sources);
+  if (first !== undefined) return { ...failed(first, ...rest), lock };
   const read = { ...(reading === undefined ? {} : { product: reading }), ...components.read };
   return ok({ lock, lockDigest: lockDigest(lock), read });
 }
@@ -81,11 +87,14 @@ async function resolveComponents(
   outside: Outside,
 ): Promise<ResolvedComponents> {
   const sources: Record<ComponentName, PinnedSource> = {};
-  for (const component of names(product.components)) {
+  for (const component of names(pinned)) {
     sources[component] = baseOf(component, product, pinned);
   }
   const limit = pLimit(8);
-  const asked = names(request.components).sort();
+  // Of a component that nothing pins, the product's problems tell.
+  const asked = names(request.components)
+    .filter((component) => pinned[component] !== undefined)
+    .sort();
   const outcomes = await Promise.all(
     asked.map((component) =>
       limit(async () => {

@@ -1,4 +1,4 @@
-import { demand } from '../builds/failure.ts';
+import { demand, type PartlyRead, whole } from '../builds/failure.ts';
 import type { FileTree } from '../plan/file-tree.ts';
 import type { ComponentName } from '../plan/names.ts';
 import type { Product } from '../product/product.ts';
@@ -20,8 +20,20 @@ export interface ProductFiles {
 
 /** Reads the files of the productization repository; `where` names them (a URL and a commit). */
 export function readProductFiles(files: FileTree, product: Product, where: string): ProductFiles {
-  const pinned = demand(readPinned(files, product, where));
-  const distgit = demand(readDistgit(files, product));
+  return demand(whole(readProductFilesPartly(files, product, where)));
+}
+
+/** The same of a repository that may be wrong. */
+export function readProductFilesPartly(
+  files: FileTree,
+  product: Product,
+  where: string,
+): PartlyRead<ProductFiles> {
+  const pinned = readPinned(files, product, where);
+  const distgit = readDistgit(files, product);
   const upstreamSources = files.get(upstreamSourcesPath)?.content.toString() ?? '';
-  return { files, distgit, upstreamSources, pinned };
+  return {
+    value: { files, distgit: distgit.value, upstreamSources, pinned: pinned.value },
+    problems: [...pinned.problems, ...distgit.problems],
+  };
 }

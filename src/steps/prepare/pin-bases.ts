@@ -60,18 +60,20 @@ async function pinBases(
   { registry, log }: PinContext,
 ): Promise<Record<string, string>> {
   const missing = [...images.keys()].filter((image) => known[image] === undefined).sort();
-  const failures: Failure[] = [];
   const found = await Promise.all(
     missing.map(async (image) => {
       const manifest = await registry.manifest(fullReference(image));
-      if (manifest === undefined) failures.push(noSuchBase(image, images.get(image)));
-      else log(`base image ${image} is ${manifest.digest}`);
-      return [image, `${repositoryOf(fullReference(image))}@${manifest?.digest}`] as const;
+      if (manifest !== undefined) log(`base image ${image} is ${manifest.digest}`);
+      return [image, manifest?.digest] as const;
     }),
   );
-  const [first, ...rest] = failures;
+  const gone = found.filter(([, digest]) => digest === undefined);
+  const [first, ...rest] = gone.map(([image]) => noSuchBase(image, images.get(image)));
   if (first !== undefined) throw new FailureError(first, ...rest);
-  return { ...known, ...Object.fromEntries(found) };
+  const pinned = found.map(
+    ([image, digest]) => [image, `${repositoryOf(fullReference(image))}@${digest}`] as const,
+  );
+  return { ...known, ...Object.fromEntries(pinned) };
 }
 
 /** A reference with a tag or digest; without either, `latest` is meant. */

@@ -1,4 +1,4 @@
-import { demand, FailureError } from '../../builds/failure.ts';
+import { demand, type Failure } from '../../builds/failure.ts';
 import type { FileTree } from '../../plan/file-tree.ts';
 import { sourceKey } from '../../plan/keys.ts';
 import type { Lock } from '../../plan/lock.ts';
@@ -9,7 +9,7 @@ import { type CombinedSource, combineSource } from '../../resolve/combine-source
 import type { Mirror } from '../../resolve/git-interface.ts';
 import { productProblems } from '../../resolve/product-problems.ts';
 import { readArtifact } from '../artifact.ts';
-import { type ProductFiles, readProductFiles } from '../product-files.ts';
+import { type ProductFiles, readProductFilesPartly } from '../product-files.ts';
 import { artifactRepository, keyTag } from '../step.ts';
 import type { PrepareContext } from './prepare-context.ts';
 import { preparedReference, type Recalled, recall } from './recall.ts';
@@ -20,6 +20,8 @@ export interface PreparedProduct extends CombinedSource, ProductFiles {
   readonly recalled: Recalled | undefined;
   /** Where it is kept for later ones. */
   readonly reference: string;
+  /** Everything that is wrong with it; what can be read of it is there all the same. */
+  readonly problems: readonly Failure[];
   /** Its mirror, which has the commit. */
   readonly mirror: () => Promise<Mirror>;
 }
@@ -51,11 +53,10 @@ export async function prepareProduct(
   );
   const { release, strategy } = lock;
   const asked = { release, strategy, components, where };
-  const [first, ...rest] = productProblems(files, product, asked, context.locate);
-  if (first !== undefined) throw new FailureError(first, ...rest);
   return {
     ...combined,
-    ...readProductFiles(files, product, where),
+    ...readProductFilesPartly(files, product, where).value,
+    problems: productProblems(files, product, asked, context.locate),
     ...{ recalled: kept?.recalled, reference, mirror: async () => (await make()).mirror },
   };
 }

@@ -1,5 +1,11 @@
 import pLimit from 'p-limit';
-import { attempt, demand, type Failure, FailureError } from '../../builds/failure.ts';
+import {
+  attempt,
+  demand,
+  type Failure,
+  FailureError,
+  type PartlyRead,
+} from '../../builds/failure.ts';
 import { assemblePlan } from '../../plan/assemble-plan.ts';
 import { sourceKey } from '../../plan/keys.ts';
 import type { Lock } from '../../plan/lock.ts';
@@ -31,7 +37,45 @@ export async function prepare(
   context: PrepareContext,
 ): Promise<Plan> {
   const prepared = await prepareProduct(lock, product, context);
-  const scripts = await attempt(() => pinScriptImages(lock, product, context));
+  const outside = await lookOutside(lock, product, prepared, context);
+  const [first, ...rest] = [...prepared.problems, ...outside.problems];
+  if (first !== undefined) throw new FailureError(first, ...rest);
+  const { components, pinned } = outside.value;
+  context.progress('deciding what has to be built');
+  const plan = await decide(lock, product, prepared, components, pinned, context);
+  if (context.publish) await publish(plan, prepared, components, context);
+  return plan;
+}
+
+/**
+ * What the components' sources and the registry tell of a product that is wrong by itself, so that all is told at once. The
+ * lock holds what of it is right; nothing is published.
+ */
+export async function problemsOutside(
+  lock: Lock,
+  product: Product,
+  context: PrepareContext,
+): Promise<readonly Failure[]> {
+  const looking = { ...context, publish: false };
+  const prepared = await prepareProduct(lock, product, looking);
+  return (await lookOutside(lock, product, prepared, looking)).problems;
+}
+
+interface Outside {
+  readonly components: readonly PreparedComponent[];
+  readonly pinned: Pinned;
+}
+
+/** Everything beside the productization repository: what is there, and all that stands in the way. */
+async function lookOutside(
+  lock: Lock,
+  product: Product,
+  prepared: PreparedProduct,
+  context: PrepareContext,
+): Promise<PartlyRead<Outside>> {
+  const sound = prepared.problems.length === 0;
+  const asking = { ...context, publish: context.publish && sound };
+  const scripts = await attempt(() => pinScriptImages(lock, product, asking));
   const images = scripts.ok ? scripts.value : undefined;
   const { components, failures } = await prepareComponents(
     lock,
@@ -41,24 +85,20 @@ export async function prepare(
     context,
   );
   context.progress('pinning base images');
-  const publishing = context.publish && failures.length === 0 && scripts.ok;
+  const publishing = asking.publish && failures.length === 0 && scripts.ok;
   const outside = await attempt(() =>
     pinOutside(lock, product, prepared, components, { ...context, publish: publishing }),
   );
-  const problems = [
-    ...(scripts.ok ? [] : scripts.failures),
-    ...failures,
-    ...(outside.ok ? [] : outside.failures),
-    ...networkProblems(lock, product, context),
-  ];
-  const [first, ...rest] = problems;
-  if (first !== undefined) throw new FailureError(first, ...rest);
-  const found = demand(outside);
-  const pinned = { ...found, bases: { ...images, ...found.bases } };
-  context.progress('deciding what has to be built');
-  const plan = await decide(lock, product, prepared, components, pinned, context);
-  if (context.publish) await publish(plan, prepared, components, context);
-  return plan;
+  const found = outside.ok ? outside.value : { bases: {}, versions: {} };
+  return {
+    value: { components, pinned: { ...found, bases: { ...images, ...found.bases } } },
+    problems: [
+      ...(scripts.ok ? [] : scripts.failures),
+      ...failures,
+      ...(outside.ok ? [] : outside.failures),
+      ...networkProblems(lock, product, context),
+    ],
+  };
 }
 
 /** The images that patch scripts run in: they decide what is built, and so they are pinned before everything else. */
@@ -86,7 +126,7 @@ async function prepareComponents(
   context: PrepareContext,
 ): Promise<{ components: readonly PreparedComponent[]; failures: readonly Failure[] }> {
   const limit = pLimit(4);
-  const names = (Object.keys(product.components) as ComponentName[])
+  const names = (Object.keys(prepared.pinned) as ComponentName[])
     .filter((name) => scripts !== undefined || !product.components[name]?.patches?.image)
     .sort();
   const outcomes = await Promise.all(
