@@ -8,12 +8,12 @@ import { sweepStorage } from '../adapters/builder/scratch-storage.ts';
 import { toolSet } from '../adapters/builder/tool-set.ts';
 import { removeStepFolder, startContained } from '../adapters/processes/contained-process.ts';
 import { forbidCoreDumps } from '../adapters/processes/forbid-core-dumps.ts';
+import { once } from '../builds/once.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
 import { secretVariables } from '../config/secret-variables.ts';
 import type { Engine } from '../engine/engine.ts';
 import { createLocalEngine, type LocalEngineOptions } from '../engine/local/create-local-engine.ts';
 import { canonicalHash } from '../plan/canonical-hash.ts';
-import { once } from './once.ts';
 import { openStore } from './open-store.ts';
 
 const program = fileURLToPath(new URL('../cli.ts', import.meta.url));

@@ -3,12 +3,12 @@ import { createNotify } from '../adapters/notify.ts';
 import { createBuildService } from '../api/build-service.ts';
 import type { Service } from '../api/service.ts';
 import { FailureError } from '../builds/failure.ts';
+import { once } from '../builds/once.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
 import { findProductFile, type ReadProduct, readProduct } from '../config/read-product.ts';
 import type { Engine } from '../engine/engine.ts';
 import { registerOwner } from '../engine/local/owner.ts';
 import { temporaryFolder } from '../engine/local/state-folder.ts';
-import { once } from './once.ts';
 import { openLocalEngine } from './open-local-engine.ts';
 import { requestParts } from './request-parts.ts';
 

@@ -8,6 +8,7 @@ import { createPersist, probePatience } from '../adapters/persist.ts';
 import { createRegistry } from '../adapters/registry/registry.ts';
 import type { ResolvedRequest, ServiceParts } from '../api/build-service.ts';
 import { attempt, type Failure, mayPass, type Outcome } from '../builds/failure.ts';
+import { forSeconds, once } from '../builds/once.ts';
 import { failed, ok } from '../builds/result.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
 import type { ReadProduct } from '../config/read-product.ts';
@@ -25,7 +26,6 @@ import { lookUpHits } from '../steps/prepare/look-up-hits.ts';
 import type { PrepareContext } from '../steps/prepare/prepare-context.ts';
 import { prepare, problemsOutside } from '../steps/prepare/run-prepare.ts';
 import { inTime, tooSlow } from './in-time.ts';
-import { forSeconds, once } from './once.ts';
 
 /** Longer than any request takes: a service lives for ever, and mirrors that nobody asks for must be able to go. */
 const holdMirrors = 10 * 60_000;

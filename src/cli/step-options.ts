@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 export const usage = `tributary step --plan FILE --outputs FILE --config FILE [--build FILE] [--rebuild] ID...
 tributary step --lock FILE --product FILE --tag TAG --plan FILE --config FILE [--rebuild] prepare
 tributary step --lock FILE --product FILE --tag TAG --plan FILE --build FILE --config FILE report
-tributary step --wait --config FILE
+tributary step --wait --config FILE --messages FD
   --workdir FOLDER   where it may write (removed by whoever starts it)
   --logs FOLDER      a log file for each step; default: standard output
   --messages FD      file descriptor for its messages, one JSON object per line

@@ -27,6 +27,9 @@ export async function prepareHere(files: AskedFiles, turn: PrepareTurn): Promise
       const mayBeLost = chances > 1 && !turn.signal.aborted && !isVerdict(error);
       if (!mayBeLost || !(await mirrors.lost(1000))) throw error;
       turn.progress('the git mirrors were removed meanwhile: what is needed is fetched again');
+    } finally {
+      // This process goes on with other steps, and nobody may remove a mirror while it is held.
+      mirrors.close();
     }
   }
 }

@@ -17,7 +17,7 @@ import { runStepProgram } from '../steps/step-programs.ts';
 import { readAsked } from './read-asked.ts';
 import { parseOptions, type StepOptions, usage } from './step-options.ts';
 import { tell } from './tell.ts';
-import { waitForUnits, withoutWait } from './wait-for-units.ts';
+import { waitForUnits } from './wait-for-units.ts';
 
 /**
  * `tributary step`: the program that every engine runs. Runs the named steps in order, tells what becomes of
@@ -26,9 +26,14 @@ import { waitForUnits, withoutWait } from './wait-for-units.ts';
 export async function step(args: readonly string[]): Promise<number> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
-  const common = withoutWait(args);
-  if (common === undefined) return runOnce(args, stop.signal);
-  return waitForUnits((unit) => runOnce([...common, ...unit], stop.signal));
+  if (!args.includes('--wait')) return runOnce(args, stop.signal);
+  const common = args.filter((arg) => arg !== '--wait');
+  const messages = Number(common[common.indexOf('--messages') + 1]);
+  if (!common.includes('--messages') || !Number.isInteger(messages)) {
+    process.stderr.write(`--wait needs --messages FD\n${usage}`);
+    return 2;
+  }
+  return waitForUnits(messages, (unit) => runOnce([...common, ...unit], stop.signal));
 }
 
 async function runOnce(args: readonly string[], signal: AbortSignal): Promise<number> {

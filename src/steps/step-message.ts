@@ -19,8 +19,11 @@ export type StepMessage =
     }
   | { readonly kind: 'step-failed'; readonly step: string; readonly failures: readonly Failure[] };
 
+/** What a step program that waits for units tells after each that succeeded; after one that failed it ends. */
+export const unitOver = { kind: 'unit-over' } as const;
+
 /** A line as a message, or undefined where it is none. */
-export function parseStepMessage(line: string): StepMessage | undefined {
+export function parseStepMessage(line: string): StepMessage | typeof unitOver | undefined {
   try {
     const parsed = message.safeParse(JSON.parse(line));
     // The schema says what the types say, but for the brands of strings that it checked.
@@ -29,23 +32,6 @@ export function parseStepMessage(line: string): StepMessage | undefined {
     return undefined;
   }
 }
-
-/** The exit code that a waiting step program tells when a unit is over; undefined where a line tells something else. */
-export function parseUnitOver(line: string): number | undefined {
-  try {
-    const parsed = unitOver.safeParse(JSON.parse(line));
-    return parsed.success ? parsed.data.exitCode : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** {@link parseUnitOver} understands it. */
-export function unitOverMessage(exitCode: number): object {
-  return { kind: 'unit-over', exitCode };
-}
-
-const unitOver = z.object({ kind: z.literal('unit-over'), exitCode: z.int().min(0).max(255) });
 
 const step = z.string().min(1).max(300);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
@@ -97,6 +83,7 @@ const failure = z.object({
 });
 
 const message = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('unit-over') }),
   z.object({ kind: z.literal('step-started'), step }),
   z.object({ kind: z.literal('step-progress'), step, text: z.string() }),
   z.object({

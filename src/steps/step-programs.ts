@@ -3,7 +3,7 @@ import type { StepContext, StepProgram } from './step.ts';
 
 type Programs = { readonly [Kind in StepKind]: () => Promise<StepProgram<Kind>> };
 
-/** The program of each kind of step, loaded when it is its turn: a process runs one kind or two. */
+/** The program of each kind of step, loaded when it is its turn: a pod runs one kind. */
 const programs: Programs = {
   payload: async () => (await import('./payload/run-payload.ts')).runPayload,
   image: async () => (await import('./image/run-image.ts')).runImage,

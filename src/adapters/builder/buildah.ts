@@ -34,7 +34,7 @@ export interface BuilderOptions {
   readonly persist?: Persist;
 }
 
-/** A builder of one process. */
+/** A builder of one unit of steps. */
 export interface OpenBuilder extends Builder {
   /**
    * Frees what its builds shared. `keepCaches`: all succeeded, and what they compiled may become seeds. No build depends on whether it

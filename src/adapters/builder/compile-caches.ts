@@ -14,7 +14,7 @@ import { makeScratchStorage, type ScratchStorage } from './scratch-storage.ts';
 import { findSeed, type Seed, writeSeed } from './seeds.ts';
 
 /**
- * The compile caches of one process, which builds the images of one group one after the other. A cache is what the base image has in the
+ * The compile caches of one unit, which builds images of one group one after the other. A cache is what the base image has in the
  * folder, on top of that the seed, and on top of that what the group compiled itself, which nobody else ever sees; unless all
  * that ran is the product's own: then it is added to the seed.
  */

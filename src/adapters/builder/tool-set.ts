@@ -9,9 +9,16 @@ const sources = join(import.meta.dirname, '../..');
  * digest of the code, as text. Two processes with the same one may share a plan.
  */
 export function toolSet(tools: string): string {
+  return `tributary ${code}, ${tools}`;
+}
+
+/** Of what this process runs: an upgrade on disk makes no other program of one that waits. */
+const code = digestCode();
+
+function digestCode(): string {
   const hash = createHash('sha256');
   const names = readdirSync(sources, { recursive: true, encoding: 'utf8' });
-  const code = names.filter((name) => /\.(ts|sh)$/.test(name) && !/\.test\.ts$/.test(name)).sort();
-  for (const name of code) hash.update(`${name}\0`).update(readFileSync(join(sources, name)));
-  return `tributary ${hash.digest('hex').slice(0, 12)}, ${tools}`;
+  const ours = names.filter((name) => /\.(ts|sh)$/.test(name) && !/\.test\.ts$/.test(name)).sort();
+  for (const name of ours) hash.update(`${name}\0`).update(readFileSync(join(sources, name)));
+  return hash.digest('hex').slice(0, 12);
 }

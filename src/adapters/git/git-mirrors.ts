@@ -63,6 +63,12 @@ export function createMirrors(
       used.add(whole);
       return true;
     },
+    close() {
+      for (const [url, one] of [...opened]) {
+        clearTimeout(one.timer);
+        letGo(url, one);
+      }
+    },
     async lost(patience) {
       for (let left = patience; ; left -= 50) {
         const lost = await Promise.all([...used].map(isLost));
@@ -77,6 +83,8 @@ export function createMirrors(
 export interface OpenedMirrors extends Mirrors {
   /** Whether somebody removed one, waiting so many milliseconds for it: files go before their folder does. */
   lost(patience: number): Promise<boolean>;
+  /** Lets go of all. */
+  close(): void;
 }
 
 interface OpenMirror {

@@ -180,6 +180,7 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
 
     async close() {
       clearInterval(sweeping);
+      processes.retire();
       await worker.close();
       await processes.close();
       await swept;

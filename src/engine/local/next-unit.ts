@@ -14,7 +14,7 @@ export interface BuildProgress {
   readonly slots: number;
 }
 
-/** Steps that take less time than the start of a process. */
+/** Steps that take so little time that none of them is worth a process of its own. */
 const quickKinds: ReadonlySet<StepKind> = new Set([
   'operator-payload',
   'bundle',
@@ -57,8 +57,8 @@ export function nextUnit(steps: readonly Step[], progress: BuildProgress): strin
 
 /** How many steps of a group one process takes: each process compiles anew what a ref changed. */
 function shareOf({ group }: Step, steps: readonly Step[], { held, slots }: BuildProgress): number {
-  const left = steps.filter((step) => step.group === group && !held.has(step.id));
-  return Math.ceil(left.length / slots);
+  const toBuild = steps.filter((step) => step.group === group && !held.has(step.id));
+  return Math.ceil(toBuild.length / slots);
 }
 
 /** Steps of a group run one after the other, so that each stands for all that is left of it; what is held takes no time. */

@@ -170,10 +170,10 @@ async function runReadySteps(
     // Something that ends may fail the build, or make a more urgent step ready.
     const got = await Promise.race([slot, ...running.values()]);
     if (got === undefined) waiting.abort();
-    const held = await slot;
+    const granted = await slot;
     const [first, ...rest] = next();
-    if (held !== undefined && first !== undefined) begin([first, ...rest], held);
-    else held?.release();
+    if (granted !== undefined && first !== undefined) begin([first, ...rest], granted);
+    else granted?.release();
   }
   if (broken.length > 0) throw broken[0];
 }

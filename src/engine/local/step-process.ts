@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseStepMessage, parseUnitOver, type StepMessage } from '../../steps/step-message.ts';
+import { parseStepMessage, type StepMessage } from '../../steps/step-message.ts';
 import type { RunningUnit, Unit, UnitEnd } from './unit.ts';
 import { writeInput } from './unit-input.ts';
 import { readLines, readText, UnitOutput } from './unit-output.ts';
@@ -77,7 +77,11 @@ export class StepProcess {
       const output = new UnitOutput(unit, this.#options.logBytes);
       this.#current = { unit, tell, output, over, timer: this.#clock(), timedOut: false };
     });
-    const args = await writeInput(unit, this.#folder);
+    const args = await writeInput(unit, this.#folder).catch((error: unknown) => {
+      clearTimeout(this.#current?.timer);
+      this.#current = undefined;
+      throw error;
+    });
     if (this.#isFit) this.#child.stdin.write(`${JSON.stringify(args)}\n`);
     const kill = async () => {
       this.#child.end();
@@ -109,11 +113,12 @@ export class StepProcess {
   #hear(line: string): void {
     const current = this.#current;
     if (current === undefined) return;
-    const exitCode = parseUnitOver(line);
-    // What it printed before it said so may still be on its way, in another stream.
-    if (exitCode === 0) setImmediate(() => this.#finish({ exitCode, signal: null }, true));
-    if (exitCode !== undefined) return;
     const message = parseStepMessage(line);
+    if (message?.kind === 'unit-over') {
+      // What it printed before it said so may still be on its way, in another stream.
+      setImmediate(() => this.#finish({ exitCode: 0, signal: null }, true));
+      return;
+    }
     if (message === undefined || !current.unit.steps.includes(message.step)) {
       current.output.add(`[not a message of a step: ${line.slice(0, 500)}]\n`);
       return;

@@ -36,6 +36,11 @@ export class StepProcesses {
     this.#prepareSpare();
   }
 
+  /** Keeps no process ready any more. */
+  retire(): void {
+    this.#closed = true;
+  }
+
   forAttempt(): AttemptProcesses {
     const own = new Set<Started>();
     return {
@@ -61,7 +66,7 @@ export class StepProcesses {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.retire();
     const spare = await this.#spare?.catch(() => undefined);
     if (spare !== undefined) await this.#end(spare);
     await Promise.all(this.#ending);

@@ -46,14 +46,14 @@ export interface UnitEnd {
 
 /** A unit that a process works on. */
 export interface RunningUnit {
-  /** Settles when every message was told and no process that it started is left; never rejects. */
+  /** Settles when every message was told; where it failed, when no process is left either. Never rejects. */
   readonly ended: Promise<UnitEnd>;
   /** Ends its process with all descendants at once; settles with `ended`. */
   kill(): Promise<void>;
 }
 
 /**
- * Begins a unit in a process that has nothing else to do. `tell` is called for each message, in order. Throws FailureError
+ * Begins a unit in a process of its attempt that has nothing else to do. `tell` is called for each message, in order. Throws FailureError
  * where no process can be started.
  */
 export type StartUnit = (unit: Unit, tell: (message: StepMessage) => void) => Promise<RunningUnit>;

@@ -1,4 +1,5 @@
 import { attempt, demand, type Failure, FailureError } from '../../builds/failure.ts';
+import { once } from '../../builds/once.ts';
 import type { PayloadFacts } from '../../plan/assemble-plan.ts';
 import { sourceKey } from '../../plan/keys.ts';
 import type { Lock, PinnedSource } from '../../plan/lock.ts';
@@ -54,9 +55,16 @@ export async function prepareComponent(
   const rule = product.components[component]?.patches;
   const patches = rule === undefined ? [] : patchFiles(prepared.files, rule);
   const script = rule?.image === undefined ? {} : { [rule.image]: bases[rule.image] ?? '' };
-  const decisive = { of: component, from, url, patches, images: script };
+  const decisive = {
+    kind: 'component' as const,
+    of: component,
+    from,
+    url,
+    patches,
+    images: script,
+  };
   const reference = preparedReference(decisive, lock, context.madeBy);
-  const make = shareOnce(() =>
+  const make = once(() =>
     makeComponent(component, { lock, product, prepared, bases, url }, context),
   );
 
@@ -135,14 +143,6 @@ export function readerOf({
   mirror,
 }: Pick<PreparedComponent, 'patched' | 'mirror'>): ReadFiles {
   return async (paths) => (await (await mirror()).files(patched.tree, paths)).files;
-}
-
-function shareOnce<Value>(work: () => Promise<Value>): () => Promise<Value> {
-  let made: Promise<Value> | undefined;
-  return () => {
-    made ??= work();
-    return made;
-  };
 }
 
 type Failures = readonly [Failure, ...Failure[]];

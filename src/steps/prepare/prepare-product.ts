@@ -1,4 +1,5 @@
 import { demand, type Failure } from '../../builds/failure.ts';
+import { once } from '../../builds/once.ts';
 import type { FileTree } from '../../plan/file-tree.ts';
 import { sourceKey } from '../../plan/keys.ts';
 import type { Lock } from '../../plan/lock.ts';
@@ -8,11 +9,10 @@ import { parseRepository } from '../../request/ref.ts';
 import { type CombinedSource, combineSource } from '../../resolve/combine-source.ts';
 import type { Mirror } from '../../resolve/git-interface.ts';
 import { productProblems } from '../../resolve/product-problems.ts';
-import { readArtifact } from '../artifact.ts';
 import { type ProductFiles, readProductFilesPartly } from '../product-files.ts';
 import { artifactRepository, keyTag } from '../step.ts';
 import type { PrepareContext } from './prepare-context.ts';
-import { preparedReference, type Recalled, recall } from './recall.ts';
+import { preparedReference, type Recalled, readKept, recall } from './recall.ts';
 
 /** The productization repository of a build, and its files. */
 export interface PreparedProduct extends CombinedSource, ProductFiles {
@@ -34,15 +34,22 @@ export async function prepareProduct(
 ): Promise<PreparedProduct> {
   const { url } = demand(parseRepository(product.repository));
   const from = lock.product.source;
-  const decisive = { of: product.product, from, url, patches: [], images: {} };
+  const decisive = {
+    kind: 'product' as const,
+    of: product.product,
+    from,
+    url,
+    patches: [],
+    images: {},
+  };
   const reference = preparedReference(decisive, lock, context.madeBy);
-  const make = async () => {
+  const make = once(async () => {
     const mirror = await context.mirrors.mirror(url);
     return {
       mirror,
       combined: await combineSource(from, `the product ${product.product}`, mirror),
     };
-  };
+  });
   const kept = await recallProduct(reference, lock, context);
   if (kept === undefined) context.progress(`fetching the productization repository ${url}`);
   const found = kept ?? (await readProduct(await make()));
@@ -85,6 +92,6 @@ async function recallProduct(
   if (recalled === undefined) return undefined;
   const { combined } = recalled;
   const source = `${artifactRepository({ lock })}:${keyTag(sourceKey(combined))}`;
-  const artifact = await readArtifact(context.registry, source);
+  const artifact = await readKept(source, context);
   return artifact && { combined, files: artifact.files, recalled };
 }

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { attempt } from '../../builds/failure.ts';
 import type { PayloadFacts } from '../../plan/assemble-plan.ts';
 import { canonicalHash } from '../../plan/canonical-hash.ts';
 import type { Lock, PinnedSource } from '../../plan/lock.ts';
+import type { ComponentName } from '../../plan/names.ts';
 import type { CombinedSource } from '../../resolve/combine-source.ts';
-import { readArtifact, writeArtifact } from '../artifact.ts';
+import { type Artifact, readArtifact, writeArtifact } from '../artifact.ts';
 import { artifactRepository } from '../step.ts';
 import type { Patched } from './apply-patches.ts';
 import type { PrepareContext } from './prepare-context.ts';
@@ -21,6 +23,7 @@ export interface Recalled {
 
 /** All that decides what is found out of a source. */
 export interface Decisive {
+  readonly kind: 'component' | 'product';
   /** Component, or name of the product. */
   readonly of: string;
   readonly from: PinnedSource;
@@ -34,17 +37,19 @@ export interface Decisive {
 
 /** `REMOTE/tributary:prepared-…`: where it is kept what `prepare` found out. Another Tributary, product or policy may find something else. */
 export function preparedReference(
-  { of, from, url, patches, images }: Decisive,
+  { kind, of, from, url, patches, images }: Decisive,
   lock: Lock,
   madeBy: string,
 ): string {
   const { file } = lock.product;
-  const policy = Object.entries(lock.patches).find(([component]) => component === of)?.[1] ?? null;
+  const policy = lock.patches[of as ComponentName] ?? null;
   const contents = patches.map(([name, content]) => [
     name,
     createHash('sha256').update(content).digest('hex'),
   ]);
-  const parts = { of, from, url, patches: contents, images, policy, file, madeBy };
+  // Scripts run on a platform, and one digest of an image may stand for several.
+  const [platform = null] = lock.platforms;
+  const parts = { kind, of, from, url, patches: contents, images, policy, platform, file, madeBy };
   return `${artifactRepository({ lock })}:prepared-${canonicalHash({ version: 1, ...parts })}`;
 }
 
@@ -71,10 +76,10 @@ const Kept = z.object({
 /** What was found out before, unless everything is to be done anew. Whether it is right, `verify` proves with the files. */
 export async function recall(
   reference: string,
-  { registry, rebuild }: Pick<PrepareContext, 'registry' | 'rebuild'>,
+  context: PrepareContext,
 ): Promise<Recalled | undefined> {
-  if (rebuild) return undefined;
-  const artifact = await readArtifact(registry, reference);
+  if (context.rebuild) return undefined;
+  const artifact = await readKept(reference, context);
   const kept = Kept.safeParse(artifact?.metadata);
   if (!kept.success) return undefined;
   const { commit, commitTree, tree, reports, left, version, payload } = kept.data;
@@ -87,17 +92,32 @@ export async function recall(
   } as unknown as Recalled;
 }
 
-/** Keeps what was found out, for every later build of the same. */
+/** An artifact that spares work: one that is damaged is as good as none. */
+export async function readKept(
+  reference: string,
+  { registry, signal, log }: PrepareContext,
+): Promise<Artifact | undefined> {
+  // A registry that does not answer is no damage.
+  if ((await registry.manifest(reference)) === undefined) return undefined;
+  const read = await attempt(() => readArtifact(registry, reference));
+  if (read.ok) return read.value;
+  signal.throwIfAborted();
+  log(`warning: ${reference} is not used: ${read.failures[0].detail}`);
+  return undefined;
+}
+
+/** Keeps what was found out, for every later build of the same; that it cannot be kept harms nobody. */
 export async function keep(
   reference: string,
   { combined, patched, version, payload }: Recalled,
-  { registry, workdir }: Pick<PrepareContext, 'registry' | 'workdir'>,
+  { registry, workdir, signal, log }: PrepareContext,
 ): Promise<void> {
   const { commit, tree: commitTree } = combined;
   const { tree, reports, left } = patched;
   const facts = payload && { ...payload, references: [...payload.references].sort() };
   const metadata = { commit, commitTree, tree, reports, left, version, payload: facts ?? null };
-  await writeArtifact(registry, workdir, reference, {
-    ...{ kind: 'prepared', metadata, files: new Map() },
-  });
+  const content = { kind: 'prepared', metadata, files: new Map() };
+  const kept = await attempt(() => writeArtifact(registry, workdir, reference, content));
+  signal.throwIfAborted();
+  if (!kept.ok) log(`warning: ${reference} is not kept: ${kept.failures[0].detail}`);
 }

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { Failure } from '../../builds/failure.ts';
 import type { FileTree } from '../../plan/file-tree.ts';
 import { subtree } from '../../plan/file-tree.ts';
@@ -24,12 +25,14 @@ export async function checkPayloads(
   return { payloads, failures: found.flat() };
 }
 
+const payloadsAtOnce = 3;
+
 async function readPayloads(context: StepContext): Promise<{
   payloads: ComponentPayload[];
   failures: Failure[];
 }> {
   const steps = context.plan.steps.filter((step) => step.kind === 'payload');
-  const read = await Promise.all(steps.map((step) => readPayload(step, context)));
+  const read = await pLimit(payloadsAtOnce).map(steps, (step) => readPayload(step, context));
   return {
     payloads: read.flatMap((one) => ('files' in one ? [one] : [])),
     failures: read.flatMap((one) => ('files' in one ? [] : [one])),

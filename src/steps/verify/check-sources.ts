@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { Failure } from '../../builds/failure.ts';
 import { gitTreeSha } from '../../plan/file-tree.ts';
 import type { ComponentName } from '../../plan/names.ts';
@@ -19,6 +20,9 @@ export interface CheckedSources {
   readonly believed: ReadonlyMap<ComponentName, string>;
 }
 
+/** Packed and unpacked, a source is held in memory several times. */
+const sourcesAtOnce = 3;
+
 /** Reads every source that something is made of back, proves it, and that the plan follows from them. */
 export async function checkSources(context: StepContext): Promise<CheckedSources> {
   const { plan } = context;
@@ -28,10 +32,10 @@ export async function checkSources(context: StepContext): Promise<CheckedSources
   const built = (Object.entries(plan.sources) as [ComponentName, Source][]).filter(([name]) =>
     isBuilt(name, plan.product),
   );
-  const [product, ...all] = await Promise.all([
-    checkSource('product', plan.productSource, context),
-    ...built.map(([name, source]) => checkSource(name, source, context)),
-  ]);
+  const product = await checkSource('product', plan.productSource, context);
+  const all = await pLimit(sourcesAtOnce).map(built, ([name, source]) =>
+    checkSource(name, source, context),
+  );
   for (const [index, [name]] of built.entries()) {
     const checked = all[index] as Checked;
     failures.push(...checked.failures);

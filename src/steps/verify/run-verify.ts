@@ -22,12 +22,11 @@ export const runVerify: StepProgram<'verify'> = async (_step, context) => {
   const csv = csvImages(bundle.csv);
 
   context.progress('comparing images with their keys, payloads and sources');
-  const [offered, checked, unlike, sources, unpullable] = await Promise.all([
+  const [offered, checked, unlike, sources] = await Promise.all([
     checkIndex(bundle.image, bundle.name, context),
     checkImagesAndPayloads(csv, context),
     checkManifests(bundle.files, bundle.csvFile, context),
     checkSources(context),
-    checkPullable(namedImages(csv, bundle.image, context), context),
   ]);
 
   const inclusion = listInclusion({ ...checked, ...sources }, context.plan);
@@ -37,6 +36,8 @@ export const runVerify: StepProgram<'verify'> = async (_step, context) => {
   if (first !== undefined) throw new FailureError(first, ...rest);
   for (const row of inclusion) context.log(describe(row));
 
+  context.progress('asking for every image as a cluster would');
+  const unpullable = await checkPullable(namedImages(csv, bundle.image, context), context);
   for (const { image, how, remedy } of unpullable) {
     context.log(`${image} cannot be pulled ${how}. ${remedy}`);
   }
