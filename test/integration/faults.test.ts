@@ -9,10 +9,8 @@ import {
   scripts,
   startFaultyProxy,
 } from '../support/faulty-proxy.ts';
-import { startRegistry } from '../support/registry.ts';
 import { type RunningService, type ServiceRig, serviceRig } from '../support/service.ts';
 import { smallImages, smallProduct, smallRequest } from '../support/small-demo.ts';
-import { smallDisk } from '../support/small-disk.ts';
 
 let registry: FaultyProxy;
 let git: FaultyProxy;
@@ -228,25 +226,3 @@ test('who asks does not notice a hiccup of a git server, and is answered in time
     problems: [{ reason: 'git-too-slow', hint: expect.stringContaining('Ask again') }],
   });
 });
-
-test.skipIf(process.getuid?.() !== 0)(
-  'a build whose registry is full says what to do, and goes on when there is room',
-  async () => {
-    using disk = smallDisk(512);
-    await using full = await startRegistry({ data: disk.folder });
-    const remote = `${full.host}/team`;
-    const limits = { 'retry-seconds': 1 };
-    await using own = serviceRig(inject('demo'), { limits }, { product: smallProduct, remote });
-    const alive = await own.start();
-    const request = { name: 'full', components: smallRequest };
-    disk.fill();
-    const { tag } = (await alive.post('/', request)).body;
-    expect((await alive.ended(tag)).failure).toMatchObject({
-      ...{ reason: 'registry-unavailable', owner: 'infrastructure', step: 'prepare' },
-      hint: expect.stringContaining('A registry whose storage is full answers 500'),
-    });
-    disk.free();
-    expect((await alive.post('/', request)).body).toMatchObject({ tag, attempt: 2 });
-    await alive.until(tag, ({ kind, attempt }) => kind === 'planned' && attempt === 2);
-  },
-);

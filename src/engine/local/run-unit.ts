@@ -4,7 +4,7 @@ import { type Failure, FailureError } from '../../builds/failure.ts';
 import { LogFile, logFile } from '../../steps/log-file.ts';
 import type { StepMessage } from '../../steps/step-message.ts';
 import type { AttemptLog } from './attempt-log.ts';
-import type { StartUnit, Unit, UnitEnd } from './unit.ts';
+import type { RunningUnit, StartUnit, Unit, UnitEnd } from './unit.ts';
 
 type Finished = Extract<StepMessage, { kind: 'step-finished' }>;
 
@@ -16,7 +16,8 @@ export interface RunUnitOptions {
 /**
  * Runs a unit to its end and tells what becomes of its steps. Every step that began has a verdict
  * afterwards, whatever its process did; unless `signal` ended it, which leaves the verdict to others, or it was killed
- * for the first time (docs/decisions/0011-a-killed-step-is-begun-once-more.md): then the caller begins it again.
+ * for the first time (docs/decisions/0011-a-killed-step-is-begun-once-more.md): then the caller begins it again. Throws where
+ * something could not be kept: what happened then is not known to anybody.
  */
 export async function runUnit(
   unit: Unit,
@@ -25,51 +26,53 @@ export async function runUnit(
   asChanges: (message: Finished) => readonly BuildChange[] = asItIs,
 ): Promise<void> {
   const { signal } = options;
-  try {
-    let again: string | undefined;
-    const end = await run(unit, options, (message) => {
-      if (signal.aborted || log.isOver(message.step)) return;
-      if (saysKilled(message) && log.mayBeginAgain(message.step)) again = message.step;
-      else log.tell(...(message.kind === 'step-finished' ? asChanges(message) : [message]));
-    });
-    if (signal.aborted) return;
-    if (again === undefined && end.signal === 'SIGKILL' && !end.timedOut) {
-      const step = unfinished(unit, log);
-      if (step !== undefined && log.mayBeginAgain(step)) again = step;
-    }
-    if (again === undefined) judge(unit, log, end);
-    else announce(again, unit, log);
-  } catch (error) {
-    if (!signal.aborted)
-      log.tell({ kind: 'step-failed', step: unit.steps[0], failures: failuresOf(error) });
+  let again: string | undefined;
+  const end = await run(unit, options, (message) => {
+    if (signal.aborted || log.isOver(message.step)) return;
+    if (saysKilled(message) && log.mayBeginAgain(message.step)) again = message.step;
+    else log.tell(...(message.kind === 'step-finished' ? asChanges(message) : [message]));
+  });
+  if (signal.aborted) return;
+  if ('failures' in end) {
+    log.tell({ kind: 'step-failed', step: unit.steps[0], failures: end.failures });
+    return;
   }
+  if (again === undefined && end.signal === 'SIGKILL' && !end.timedOut) {
+    const step = unfinished(unit, log);
+    if (step !== undefined && log.mayBeginAgain(step)) again = step;
+  }
+  if (again === undefined) judge(unit, log, end);
+  else announce(again, unit, log);
 }
 
+/** How the unit ended, or why it did not begin. */
 async function run(
   unit: Unit,
-  options: RunUnitOptions,
+  { startUnit, signal }: RunUnitOptions,
   tell: (message: StepMessage) => void,
-): Promise<UnitEnd> {
+): Promise<UnitEnd | { readonly failures: readonly Failure[] }> {
   let broken: unknown;
-  const running = await options.startUnit(unit, (message) => {
-    try {
-      tell(message);
-    } catch (error) {
-      // What cannot be kept did not happen: the step must not go on.
-      broken ??= error;
-      kill();
-    }
-  });
+  let running: RunningUnit;
   const kill = () => void running.kill();
-  options.signal.addEventListener('abort', kill, { once: true });
-  if (options.signal.aborted) kill();
   try {
-    const end = await running.ended;
-    if (broken !== undefined) throw broken;
-    return end;
-  } finally {
-    options.signal.removeEventListener('abort', kill);
+    running = await startUnit(unit, (message) => {
+      try {
+        tell(message);
+      } catch (error) {
+        // What cannot be kept did not happen: the step must not go on.
+        broken ??= error;
+        kill();
+      }
+    });
+  } catch (error) {
+    return { failures: failuresOf(error) };
   }
+  signal.addEventListener('abort', kill, { once: true });
+  if (signal.aborted) kill();
+  const end = await running.ended;
+  signal.removeEventListener('abort', kill);
+  if (broken !== undefined) throw broken;
+  return end;
 }
 
 function asItIs({ step, output }: Finished): readonly BuildChange[] {
