@@ -131,7 +131,13 @@ test('one that waits runs what it is asked for, and nothing after a failure', as
   await writeFile(join(folder, 'plan.json'), JSON.stringify({ steps: [] }));
   const unit = (id: string) => `${JSON.stringify([...files(), id])}\n`;
   const asked = `${unit('bundle')}${unit('index')}`;
-  const { exitCode, messages } = await runOn(asked, '--wait', '--messages', '3', ...(await configure()));
+  const { exitCode, messages } = await runOn(
+    asked,
+    '--wait',
+    '--messages',
+    '3',
+    ...(await configure()),
+  );
   expect(exitCode).toBe(70);
   expect(messages).toMatchObject([
     { kind: 'step-started', step: 'bundle' },

@@ -23,7 +23,7 @@ export interface AttemptProcesses {
 
 /**
  * The step programs that this engine runs. Starting one takes longer than most steps: each runs as many units of an attempt as
- * come along, until one fails, and a spare one waits for the next attempt.
+ * come along, until one fails, and a spare one waits for what comes next.
  */
 export class StepProcesses {
   readonly #options: StepProcessesOptions;
@@ -59,7 +59,6 @@ export class StepProcesses {
         return { ended: settled, kill };
       },
       close: async () => {
-        this.#prepareSpare();
         await Promise.all([...own].map((started) => this.#end(started)));
       },
     };
@@ -75,6 +74,7 @@ export class StepProcesses {
   async #take(): Promise<Started> {
     const waiting = this.#spare;
     this.#spare = undefined;
+    this.#prepareSpare();
     const spare = await waiting?.catch(() => undefined);
     if (spare?.process.isFree) return spare;
     if (spare !== undefined) await this.#end(spare);

@@ -63,7 +63,8 @@ export async function prepareProduct(
   return {
     ...combined,
     ...readProductFilesPartly(files, product, where).value,
-    problems: productProblems(files, product, asked, context.locate),
+    // Whoever made the lock looked at it, and so did the build that kept it.
+    problems: kept === undefined ? productProblems(files, product, asked, context.locate) : [],
     ...{ recalled: kept?.recalled, reference, mirror: async () => (await make()).mirror },
   };
 }
