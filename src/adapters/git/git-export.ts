@@ -9,6 +9,12 @@ import { askServer } from './git-failure.ts';
 import type { GitStore } from './git-store.ts';
 import { withRepositoryLock } from './repository-lock.ts';
 
+interface Export {
+  readonly whole: string;
+  readonly folder: string;
+  readonly branch: string;
+}
+
 /**
  * Writes a bare repository to `folder` that serves `commit` as `branch` (or a full ref) and HEAD. Any git client can fetch
  * it: its whole history is there, because a client refuses what comes from a shallow repository, and git serves nothing
@@ -18,11 +24,7 @@ import { withRepositoryLock } from './repository-lock.ts';
 export async function exportCommit(
   store: GitStore,
   commit: CommitSha,
-  {
-    whole,
-    folder,
-    branch,
-  }: { readonly whole: string; readonly folder: string; readonly branch: string },
+  { whole, folder, branch }: Export,
 ): Promise<void> {
   await withRepositoryLock(whole, async () => {
     if (store.originOf(commit) !== undefined) await fetchWhole(store, commit, whole);
@@ -99,11 +101,7 @@ async function copyNew(
  */
 export async function exportAgain(
   commit: CommitSha,
-  {
-    whole,
-    folder,
-    branch,
-  }: { readonly whole: string; readonly folder: string; readonly branch: string },
+  { whole, folder, branch }: Export,
 ): Promise<boolean> {
   const isThere = await anyExists(
     ['made', 'pinned'].map((kind) => join(whole, 'refs', kind, commit)),
@@ -120,11 +118,7 @@ async function anyExists(files: readonly string[]): Promise<boolean> {
 /** A bare repository as gitrepository-layout(5) describes it: all of its objects are those of `whole`. */
 async function writeRepository(
   commit: CommitSha,
-  {
-    whole,
-    folder,
-    branch,
-  }: { readonly whole: string; readonly folder: string; readonly branch: string },
+  { whole, folder, branch }: Export,
 ): Promise<void> {
   const ref = branch.startsWith('refs/') ? branch : `refs/heads/${branch}`;
   const problem = refNameProblem(ref);

@@ -79,13 +79,16 @@ export async function unpackFolder(
   if (tar.stdin === null) throw new Error('tar has no input');
   const piped = pipeline(createReadStream(file), createZstdDecompress(), tar.stdin).then(
     () => undefined,
-    (error: Error) => error,
+    // tar reads no further than the mark of the end, and nothing but zeros follows.
+    (error: NodeJS.ErrnoException) => (stoppedReading.has(error.code ?? '') ? undefined : error),
   );
   const { exitCode } = await tar.exited;
   const error = await piped;
   if (exitCode !== 0 || error !== undefined)
     throw new Error(`cannot unpack ${file}: ${error?.message ?? ''} ${await complaints}`);
 }
+
+const stoppedReading: ReadonlySet<string> = new Set(['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']);
 
 async function readAll(stream: NodeJS.ReadableStream | null): Promise<string> {
   let text = '';
