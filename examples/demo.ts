@@ -39,8 +39,9 @@ else process.exitCode = await demo();
 async function demo(): Promise<number> {
   down();
   // A demo shows a build, so the service begins with no builds; what the registry holds is reused.
-  for (const name of ['tributary.sqlite', 'tributary.sqlite-wal', 'tributary.sqlite-shm'])
-    rmSync(join(folder, 'state', name), { force: true });
+  const database = ['tributary.sqlite', 'tributary.sqlite-wal', 'tributary.sqlite-shm'];
+  for (const name of [...database, 'logs', 'runs'])
+    rmSync(join(folder, 'state', name), { recursive: true, force: true });
   title('A git server and a registry for the demo product (examples/demo)');
   const environment = await startDemoEnvironment(folder, usualPorts, 'real', (text) =>
     print(`  ${text}`),
