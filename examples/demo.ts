@@ -51,6 +51,9 @@ async function demo(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => process.exit(130));
 
+  // What runs is known before anything else can fail.
+  remember(environment);
+
   title('The service');
   const url = await startService(environment);
   remember(environment);
