@@ -1,5 +1,6 @@
 import { canonicalHash } from './canonical-hash.ts';
-import type { Plan, StepOf } from './plan.ts';
+import type { ComponentName } from './names.ts';
+import type { Plan, Step, StepOf } from './plan.ts';
 
 /** The compile cache that an image's build may use. */
 export interface CompileCache {
@@ -20,7 +21,8 @@ export function compileCacheOf(step: StepOf<'image'>, plan: Plan): CompileCache 
   if (folders.length === 0) return undefined;
   const { group } = step;
   const seeds = `${plan.lock.remote.push}/tributary`;
-  return { folders, group, seeds, own: isOwn(group, plan) };
+  const images = plan.steps.filter((one) => one.kind === 'image' && one.group === group);
+  return { folders, group, seeds, own: isOwn(images, plan) };
 }
 
 /** What a seed is of. */
@@ -57,14 +59,22 @@ export function possibleSeeds(step: StepOf<'image'>, plan: Plan): string[] {
   });
 }
 
-/** No ref of a request may reach what other builds read: neither code, nor Dockerfile, nor patches that are left out. */
-function isOwn(group: string, { steps, product, productSource, sources, lock }: Plan): boolean {
+/**
+ * Whether all that these steps run is the product's own. No ref of a request may reach what other builds read: neither code, nor
+ * Dockerfile, nor patches that are left out.
+ */
+export function isOwn(steps: readonly Step[], plan: Plan): boolean {
+  const { productSource, sources, lock } = plan;
   if (productSource.requested) return false;
-  const images = steps.filter((step) => step.kind === 'image' && step.group === group);
-  const components = images.flatMap((step) =>
-    step.kind === 'image' ? (product.images[step.image]?.of ?? []) : [],
-  );
-  return components.every(
-    (component) => sources[component]?.requested === false && lock.patches[component] === undefined,
-  );
+  return steps
+    .flatMap((step) => componentsOf(step, plan))
+    .every(
+      (component) =>
+        sources[component]?.requested === false && lock.patches[component] === undefined,
+    );
+}
+
+function componentsOf(step: Step, { product }: Plan): readonly ComponentName[] {
+  if (step.kind === 'image') return product.images[step.image]?.of ?? [];
+  return 'component' in step ? [step.component] : [];
 }

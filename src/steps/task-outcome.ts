@@ -1,0 +1,59 @@
+import {
+  type FileTree,
+  placedIn,
+  readText,
+  subtree,
+  textFile,
+  withFiles,
+} from '../plan/file-tree.ts';
+import type { Digest } from '../plan/names.ts';
+import type { Plan } from '../plan/plan.ts';
+import { readArtifact, writeArtifact } from './artifact.ts';
+import { artifactRepository, type Registry } from './step.ts';
+import { type DatedMessage, messagesFile, parseMessages } from './task-output.ts';
+
+/** The tasks of a run: units of images are `images-000`, `images-001`, … */
+export type TaskName = string;
+
+/** What is known of the steps of a task that is over: the truth, when its pod is gone. */
+export interface TaskOutcome {
+  /** Everything that its steps told, in order. */
+  readonly messages: readonly DatedMessage[];
+  /** Logs by file name: the step with `/` as `~`, and `.log`. */
+  readonly logs: FileTree;
+}
+
+/** `REMOTE/tributary:run-<pipelinerun>.<task>`: where the outcome of a task is. */
+export function outcomeReference(
+  plan: { readonly lock: Plan['lock'] },
+  run: string,
+  task: TaskName,
+): string {
+  return `${artifactRepository(plan)}:run-${run}.${task}`;
+}
+
+/** Keeps an outcome in the registry. */
+export function writeOutcome(
+  registry: Registry,
+  workdir: string,
+  reference: string,
+  { messages, logs }: TaskOutcome,
+): Promise<Digest> {
+  const lines = messages.map((message) => `${JSON.stringify(message)}\n`).join('');
+  const files = withFiles(new Map([[messagesFile, textFile(lines)]]), placedIn('logs', logs));
+  return writeArtifact(registry, workdir, reference, { kind: 'outcome', metadata: null, files });
+}
+
+/** The outcome of a task; undefined where there is none (yet, or because its pod was lost). */
+export async function readOutcome(
+  registry: Registry,
+  reference: string,
+): Promise<TaskOutcome | undefined> {
+  const artifact = await readArtifact(registry, reference);
+  if (artifact?.kind !== 'outcome') return undefined;
+  const { files } = artifact;
+  return {
+    messages: parseMessages(readText(files, messagesFile) ?? ''),
+    logs: subtree(files, 'logs'),
+  };
+}
