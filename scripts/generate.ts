@@ -10,6 +10,7 @@ import { renderCliPage } from './reference/cli-page.ts';
 import { renderFolderGraph } from './reference/folder-graph.ts';
 import { renderOpenApi } from './reference/openapi.ts';
 import { inputSchema, renderSchemaTable } from './reference/schema-page.ts';
+import { renderTektonManifests } from './reference/tekton-manifests.ts';
 
 /** Writes every generated file; with `--check`, only says which are stale. */
 const checkout = join(import.meta.dirname, '..');
@@ -46,6 +47,9 @@ const files: Record<string, string> = {
   'docs/reference/openapi.json': `${JSON.stringify(await renderOpenApi(), null, 2)}\n`,
   'docs/reference/product.schema.json': `${JSON.stringify(inputSchema(Product), null, 2)}\n`,
   'docs/reference/configuration.schema.json': `${JSON.stringify(inputSchema(Configuration), null, 2)}\n`,
+  ...Object.fromEntries(
+    Object.entries(renderTektonManifests()).map(([name, text]) => [`deploy/tekton/${name}`, text]),
+  ),
   'ARCHITECTURE.md': between(read('ARCHITECTURE.md'), 'folder graph', await renderFolderGraph()),
 };
 

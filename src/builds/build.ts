@@ -48,6 +48,15 @@ export interface NewBuild {
   readonly rebuild: boolean;
 }
 
+/** The same, of whose product only that is known which its status names: what outlives the caller's answer. */
+export type AskedBuild = Omit<NewBuild, 'product' | 'productText'> & {
+  readonly product: {
+    readonly images: Readonly<Record<string, unknown>>;
+    readonly bundle: { readonly image: string };
+    readonly index: { readonly image: string };
+  };
+};
+
 /** How one ref of the request was read. */
 export interface RefReading {
   /** The ref as written. */

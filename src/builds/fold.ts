@@ -1,7 +1,7 @@
 import type { Digest, ImageName } from '../plan/names.ts';
 import type { StepOutput } from '../plan/plan.ts';
 import { attemptName } from './attempt-name.ts';
-import type { Build, BuildState, BuiltImage, NewBuild, StepState, StepStatus } from './build.ts';
+import type { AskedBuild, Build, BuildState, BuiltImage, StepState, StepStatus } from './build.ts';
 import { type BuildChange, type BuildEvent, describeRetry, type PlannedStep } from './event.ts';
 import { type Failure, reasons } from './failure.ts';
 import { unreachable } from './result.ts';
@@ -12,7 +12,7 @@ import { unreachable } from './result.ts';
  * whose id was seen before, or which belongs to an attempt that is over, changes nothing.
  */
 export function foldBuild(
-  asked: NewBuild,
+  asked: AskedBuild,
   events: Iterable<BuildEvent>,
   queuePosition: number | null = null,
 ): Build {
@@ -183,7 +183,7 @@ function isOver(state: StepState): boolean {
 }
 
 function describe(
-  asked: NewBuild,
+  asked: AskedBuild,
   progress: Progress,
   createdAt: string,
   queuePosition: number | null,

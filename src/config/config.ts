@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Tekton } from './tekton.ts';
 
 /**
  * The configuration of a machine or service: everything that a product file must not say.
@@ -58,6 +59,11 @@ export const Configuration = z.strictObject({
     .describe(
       'Folder for the database, mirrors, logs and image storage. Default: `$XDG_STATE_HOME/tributary`.',
     ),
+  engine: z
+    .enum(['local', 'tekton'])
+    .default('local')
+    .describe('What runs builds: this machine, or a cluster as PipelineRuns.'),
+  tekton: Tekton.optional().describe('How builds run on a cluster; `engine: tekton` needs it.'),
   listen: z
     .string()
     .regex(/^[^\s]+:\d+$/)

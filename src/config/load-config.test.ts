@@ -144,3 +144,36 @@ describe('readSecret', () => {
     await expect(readSecret({ file: '/nowhere' }, {})).rejects.toThrow('/nowhere cannot be read');
   });
 });
+
+describe('builds on a cluster', () => {
+  const remotes = 'remotes: {demo: {push: r/demo}}\n';
+
+  test('need the image that steps run in, and everything else has its usual value', async () => {
+    expect(await problemsOf(`engine: tekton\n${remotes}`)).toEqual([
+      expect.stringContaining('`engine`: builds on a cluster need `tekton: {image: …}`'),
+    ]);
+    const { tekton } = await load(
+      `engine: tekton\ntekton: {image: r/tributary, kubeconfig: kube}\n${remotes}`,
+    );
+    expect(tekton).toMatchObject({
+      image: 'r/tributary',
+      pipeline: 'tributary',
+      'service-account': 'tributary-build',
+      kubeconfig: join(folder, 'kube'),
+      tasks: { images: { 'timeout-minutes': 60, retries: 0, tolerations: [] } },
+    });
+  });
+
+  test('refuses what no cluster would take, or would take for something else', async () => {
+    const tekton = (text: string) => `engine: tekton\ntekton: {image: r/t, ${text}}\n${remotes}`;
+    expect(await problemsOf(tekton('tasks: {images: {limits: {memory: 2 GB}}}'))).toEqual([
+      expect.stringContaining('not a quantity such as `500m` or `2Gi`'),
+    ]);
+    expect(await problemsOf(tekton('tasks: {image: {}}'))).toEqual([
+      expect.stringContaining('did you mean `images`?'),
+    ]);
+    expect(await problemsOf(`allow-unconfined: true\n${tekton('')}`)).toEqual([
+      expect.stringContaining("no code runs with the service's rights"),
+    ]);
+  });
+});

@@ -41,6 +41,18 @@ function contradictions(configuration: Configuration): { path: string[]; text: s
       text: `\`listen\`: ${configuration.listen} is not a loopback address; the service knows no users, so it listens on 127.0.0.1, [::1] or localhost only`,
     });
   }
+  if (configuration.engine === 'tekton' && configuration.tekton === undefined) {
+    found.push({
+      path: ['engine'],
+      text: '`engine`: builds on a cluster need `tekton: {image: …}`, the image of Tributary',
+    });
+  }
+  if (configuration.engine === 'tekton' && configuration['allow-unconfined']) {
+    found.push({
+      path: ['allow-unconfined'],
+      text: "`allow-unconfined`: on a cluster no code runs with the service's rights; leave it out",
+    });
+  }
   const remotes = Object.entries(configuration.remotes);
   if (remotes.length === 0) {
     found.push({ path: ['remotes'], text: '`remotes`: name at least one place to push to' });
@@ -118,6 +130,12 @@ function withAbsolutePaths(
     ...configuration,
     ...optional('state', configuration.state),
     ...optional('authfile', configuration.authfile),
+    ...(configuration.tekton && {
+      tekton: {
+        ...configuration.tekton,
+        ...optional('kubeconfig', configuration.tekton.kubeconfig),
+      },
+    }),
     git: {
       ...configuration.git,
       ...optional('ca', configuration.git.ca),

@@ -1,0 +1,280 @@
+import type { SecurityContext, Task, TaskStep, Volume, VolumeMount } from './tekton-api.ts';
+
+/** Names of the Tasks that `deploy/tekton` installs. */
+export const taskNames = {
+  prepare: 'tributary-prepare',
+  unit: 'tributary-unit',
+  assemble: 'tributary-assemble',
+  report: 'tributary-report',
+} as const;
+
+/** The container that does the work of a task: what the configuration says of resources is about it. */
+export const workingStep = {
+  prepare: 'prepare',
+  payload: 'run',
+  manifests: 'run',
+  images: 'run',
+  assemble: 'assemble',
+  report: 'report',
+} as const;
+
+/**
+ * The Tasks of a run. No container has a service account's token; code of a ref runs in `run` alone, which has neither a credential nor
+ * the files of the other containers; the push secret is a volume of containers that run none (docs/threat-model.md).
+ */
+export function renderTasks(): readonly Task[] {
+  return [prepareTask, unitTask, assembleTask, reportTask];
+}
+
+const params = {
+  image: 'The image of Tributary, in which every step runs.',
+  run: 'Name of the PipelineRun.',
+  tag: 'Tag of the build.',
+  lock: 'The lock, as JSON.',
+  plan: 'Digest of the plan.',
+  unit: '`payload`, `manifests`, or the number of a group of images.',
+  rebuild: '`true`: hits are not used, but compared.',
+  build: 'The build as it was asked for, as JSON.',
+} as const;
+type ParamName = keyof typeof params;
+
+/** What everybody may see. */
+const env = {
+  TRIBUTARY_RUN: 'run',
+  TRIBUTARY_TAG: 'tag',
+  TRIBUTARY_LOCK: 'lock',
+  TRIBUTARY_PLAN: 'plan',
+  TRIBUTARY_UNIT: 'unit',
+  TRIBUTARY_REBUILD: 'rebuild',
+  TRIBUTARY_BUILD: 'build',
+} as const satisfies Record<string, ParamName>;
+
+/** Where a container keeps what it needs while it runs: a volume of its own, which is its HOME, too. */
+const home = '/var/lib/tributary';
+
+const pushSecret = '/etc/tributary-push';
+
+interface Container {
+  readonly name: string;
+  readonly params: readonly ParamName[];
+  readonly securityContext: SecurityContext;
+  readonly mounts?: readonly VolumeMount[];
+  readonly onError?: 'continue';
+  readonly resources?: TaskStep['computeResources'];
+}
+
+/** An ordinary user without any right. */
+const unprivileged: SecurityContext = {
+  runAsUser: 1000,
+  runAsNonRoot: true,
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ['ALL'] },
+  seccompProfile: { type: 'RuntimeDefault' },
+};
+
+/** Root by name, without any capability: it owns what `run` reads, and can read what that wrote. */
+const rootWithoutRights: SecurityContext = {
+  runAsUser: 0,
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ['ALL'] },
+  seccompProfile: { type: 'RuntimeDefault' },
+};
+
+/**
+ * What buildah needs to make a user namespace of its own, in which it runs code of a ref without CAP_SYS_CHROOT and without network. The
+ * default seccomp profile of containerd forbids it.
+ */
+const builder: SecurityContext = {
+  runAsUser: 0,
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: false,
+  capabilities: { drop: ['ALL'], add: ['SETUID', 'SETGID', 'SETFCAP'] },
+};
+
+const push: VolumeMount = { name: 'push-secret', mountPath: pushSecret, readOnly: true };
+const pushVolume: Volume = { name: 'push-secret', secret: { secretName: 'tributary-push' } };
+
+const small = { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '2Gi' } };
+
+const prepareTask = task({
+  name: taskNames.prepare,
+  description: 'Merges and patches the sources, and plans what is built. Runs no code of a ref.',
+  containers: [
+    {
+      name: 'prepare',
+      params: ['run', 'tag', 'lock', 'rebuild'],
+      securityContext: unprivileged,
+      mounts: [push, { name: 'git-secret', mountPath: '/etc/tributary-git', readOnly: true }],
+    },
+  ],
+  volumes: [
+    pushVolume,
+    { name: 'git-secret', secret: { secretName: 'tributary-git', optional: true } },
+  ],
+  results: [
+    { name: 'plan', type: 'string', description: 'Digest of the plan in the registry.' },
+    { name: 'units', type: 'array', description: 'Groups of images to build; never empty.' },
+    { name: 'images', type: 'string', description: '`yes`: there are images to build.' },
+    { name: 'payload', type: 'string', description: '`yes`: there are payloads to render.' },
+    { name: 'manifests', type: 'string', description: '`yes`: there are manifests to generate.' },
+  ],
+});
+
+const unitTask = task({
+  name: taskNames.unit,
+  description:
+    'Builds one unit: `fetch` gathers what it reads, `run` runs code of the refs in the sandbox, `push` pushes what that made, and keeps its logs.',
+  containers: [
+    {
+      name: 'fetch',
+      params: ['run', 'tag', 'lock', 'plan', 'unit', 'rebuild'],
+      securityContext: rootWithoutRights,
+      mounts: [
+        { name: 'in', mountPath: '/pod/in' },
+        { name: 'pull-secret', mountPath: '/etc/tributary-pull', readOnly: true },
+      ],
+      resources: small,
+    },
+    {
+      name: 'run',
+      params: ['run', 'tag', 'lock', 'plan', 'unit', 'rebuild'],
+      securityContext: builder,
+      mounts: [
+        { name: 'in', mountPath: '/pod/in', readOnly: true },
+        { name: 'out', mountPath: '/pod/out' },
+      ],
+      // Its log and what it made have to be kept when it fails, too: `push` says how the task ends.
+      onError: 'continue',
+    },
+    {
+      name: 'push',
+      params: ['run', 'tag', 'lock', 'plan', 'unit', 'rebuild'],
+      securityContext: rootWithoutRights,
+      mounts: [
+        { name: 'in', mountPath: '/pod/in', readOnly: true },
+        { name: 'out', mountPath: '/pod/out', readOnly: true },
+        push,
+      ],
+      resources: small,
+    },
+  ],
+  volumes: [
+    { name: 'in', emptyDir: {} },
+    { name: 'out', emptyDir: {} },
+    { name: 'pull-secret', secret: { secretName: 'tributary-pull', optional: true } },
+    pushVolume,
+  ],
+  // As Tekton Chains reads them: of one image, or of several.
+  results: [
+    { name: 'IMAGE_URL', type: 'string', description: 'The image, where it is one.' },
+    { name: 'IMAGE_DIGEST', type: 'string', description: 'Its digest.' },
+    { name: 'IMAGES', type: 'string', description: 'Images by digest, where they are several.' },
+  ],
+});
+
+const assembleTask = task({
+  name: taskNames.assemble,
+  description:
+    'Tags what was built, makes bundle and index, and verifies them. Runs no code of a ref.',
+  containers: [
+    {
+      name: 'assemble',
+      params: ['run', 'tag', 'lock', 'plan', 'rebuild'],
+      securityContext: unprivileged,
+      mounts: [push],
+    },
+  ],
+  volumes: [pushVolume],
+  results: [],
+});
+
+const reportTask = task({
+  name: taskNames.report,
+  description: 'Keeps the record of the build, whatever came of it.',
+  containers: [
+    {
+      name: 'report',
+      params: ['run', 'tag', 'lock', 'rebuild', 'build'],
+      securityContext: unprivileged,
+      mounts: [push],
+    },
+  ],
+  volumes: [pushVolume],
+  results: [],
+});
+
+function task({
+  name,
+  description,
+  containers,
+  volumes,
+  results,
+}: {
+  readonly name: string;
+  readonly description: string;
+  readonly containers: readonly Container[];
+  readonly volumes: readonly Volume[];
+  readonly results: Task['spec']['results'];
+}): Task {
+  const used = (Object.keys(params) as ParamName[]).filter(
+    (param) => param === 'image' || containers.some((one) => one.params.includes(param)),
+  );
+  return {
+    apiVersion: 'tekton.dev/v1',
+    kind: 'Task',
+    metadata: { name, labels: { 'app.kubernetes.io/part-of': 'tributary' } },
+    spec: {
+      description,
+      params: used.map((param) => ({ name: param, description: params[param] })),
+      results,
+      volumes: [
+        {
+          name: 'configuration',
+          projected: {
+            sources: [
+              { configMap: { name: 'tributary-config' } },
+              { configMap: { name: 'tributary-product' } },
+            ],
+          },
+        },
+        ...containers.flatMap(({ name: container }): Volume[] => [
+          { name: `${container}-home`, emptyDir: {} },
+          { name: `${container}-tmp`, emptyDir: {} },
+        ]),
+        ...volumes,
+      ],
+      steps: containers.map(step),
+    },
+  };
+}
+
+function step(container: Container): TaskStep {
+  const { name, securityContext, mounts = [], onError, resources } = container;
+  return {
+    name,
+    image: '$(params.image)',
+    command: ['tributary', 'task', name],
+    ...(onError && { onError }),
+    env: [
+      { name: 'TRIBUTARY_CONFIG', value: '/etc/tributary/config.yaml' },
+      ...Object.entries(env).flatMap(([variable, param]) =>
+        container.params.includes(param) ? [{ name: variable, value: `$(params.${param})` }] : [],
+      ),
+      { name: 'HOME', value: home },
+      // Tekton's own home is one folder for all containers of a pod: what one plants there, another would read.
+      { name: 'DOCKER_CONFIG', value: `${home}/.docker` },
+      { name: 'XDG_STATE_HOME', value: '/var/lib' },
+      { name: 'TMPDIR', value: '/tmp' },
+    ],
+    securityContext,
+    ...(resources && { computeResources: resources }),
+    volumeMounts: [
+      { name: 'configuration', mountPath: '/etc/tributary', readOnly: true },
+      { name: `${name}-home`, mountPath: home },
+      { name: `${name}-tmp`, mountPath: '/tmp' },
+      ...mounts,
+    ],
+  };
+}
