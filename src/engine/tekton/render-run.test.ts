@@ -146,9 +146,10 @@ test('at most four pods are on the critical path, and no task waits for a volume
     const task = tasks.find((one) => one.name === name);
     const needs = [
       ...(task?.runAfter ?? []),
-      ...JSON.stringify(task)
-        .matchAll(/tasks\.(\w+)\.results/g)
-        .map(([, need]) => need ?? ''),
+      ...Array.from(
+        JSON.stringify(task).matchAll(/tasks\.(\w+)\.results/g),
+        ([, need]) => need ?? '',
+      ),
     ];
     return 1 + Math.max(0, ...needs.map(depth));
   };

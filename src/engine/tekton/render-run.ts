@@ -88,7 +88,7 @@ function keptOf(asked: AskedBuild): AskedBuild {
  * JSON that means the same to everybody on its way: Tekton replaces `$(params…)` and Kubernetes `$(VARIABLE)` in what containers are
  * given, so no dollar sign stands in it as such.
  */
-export function safeJson(value: unknown): string {
+function safeJson(value: unknown): string {
   return JSON.stringify(value).replaceAll('$', '\\u0024');
 }
 
