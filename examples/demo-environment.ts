@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
+import { withFurtherProduct } from './demo/further-components.ts';
 import { type DemoSize, makeRepositories } from './make-repositories.ts';
 
 /** The outside world of the demo, on loopback: a git server that stands for GitHub, and a registry with base images. */
@@ -75,10 +76,19 @@ export async function startDemoEnvironment(
     registry,
     git,
     configuration,
-    product: join(import.meta.dirname, 'demo/product.yaml'),
+    product: productOf(root, size),
     processes,
     close,
   };
+}
+
+/** examples/demo/product.yaml; in real size with what that has more of. */
+function productOf(root: string, size: DemoSize): string {
+  const file = join(import.meta.dirname, 'demo/product.yaml');
+  if (size === 'small') return file;
+  const real = join(root, 'product.yaml');
+  writeFileSync(real, withFurtherProduct(readFileSync(file, 'utf8')));
+  return real;
 }
 
 /** examples/demo/configuration.yaml with the ports and folders of this run. */

@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { withFurtherProduct } from './demo/further-components.ts';
 import { histories, mirrored } from './demo/history.ts';
 import { patchedBranches, pullRequests } from './demo/pull-requests.ts';
 import { makeRepositories } from './make-repositories.ts';
@@ -31,6 +33,34 @@ test('of real size, every program takes all generated kinds along', () => {
   }).split('\n');
   expect(listed.filter((path) => path.endsWith('zz_generated.apis.go'))).toHaveLength(4);
   expect(listed.filter((path) => path.startsWith('pkg/apis/'))).toHaveLength(101);
+});
+
+test('of real size, every image has its Dockerfile, its make target and its places in the CSV, and each component its pin', () => {
+  const show = (path: string) =>
+    execFileSync(
+      'git',
+      ['-C', join(root, 'real/openshift-pipelines/productization.git'), 'show', `main:${path}`],
+      { encoding: 'utf8' },
+    );
+  const text = readFileSync(join(import.meta.dirname, 'demo/product.yaml'), 'utf8');
+  const product = parse(withFurtherProduct(text)) as {
+    images: Record<string, { context: string; csv: unknown }>;
+    components: Record<string, unknown>;
+  };
+  expect(Object.keys(product.images)).toHaveLength(22);
+  expect(Object.keys(product.components)).toHaveLength(10);
+  const makefile = show('Makefile');
+  const csv = show(
+    'distgit/containers/openshift-pipelines-operator-bundle/manifests/openshift-pipelines-operator-rh.clusterserviceversion.yaml',
+  );
+  for (const [image, { context }] of Object.entries(product.images)) {
+    expect(show(`${context}/Dockerfile`)).toContain('FROM ');
+    expect(makefile).toMatch(new RegExp(`_IMAGES = (.* )?${image}( |$)`, 'm'));
+    expect(csv.split(`/${image}@sha256:`).length).toBeGreaterThan(2);
+  }
+  const pins = show('upstream_sources.yaml');
+  for (const component of Object.keys(product.components))
+    expect(pins).toMatch(new RegExp(`url: https://github.com/${component}(\\.git)?\\n`));
 });
 
 test('the newest commit on main is the folder of the repository', () => {

@@ -1,6 +1,12 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import {
+  furtherComponents,
+  furtherFiles,
+  withFurtherDistgit,
+  withFurtherList,
+} from './demo/further-components.ts';
 import { withGeneratedApis } from './demo/generated-apis.ts';
 import { type History, histories, mirrored } from './demo/history.ts';
 import { patchedBranches, pullRequests } from './demo/pull-requests.ts';
@@ -10,7 +16,7 @@ import { type FileSet, readFileSet, redo, undo } from './repositories/file-set.t
 const demo = join(import.meta.dirname, 'demo');
 const author = { name: 'Upstream Author', email: 'author@example.com' };
 
-/** `real`: with as much generated code as real upstreams have. `small`: without, for tests that compile what they need. */
+/** `real`: with as much generated code and nearly as many components as the real ones have. `small`: without, for tests that compile what they need. */
 export type DemoSize = 'small' | 'real';
 
 /**
@@ -22,6 +28,7 @@ export function makeRepositories(folder: string, size: DemoSize = 'small'): void
   const next = `${resolve(folder)}.next-${process.pid}`;
   rmSync(next, { recursive: true, force: true });
   const made = new Map<string, BareRepository>();
+  if (size === 'real') addFurther(next, made);
   for (const history of histories) {
     const repository = new BareRepository(join(next, `${history.name}.git`));
     if (history.forkOf === undefined) tell(repository, history, made, size);
@@ -39,6 +46,26 @@ export function makeRepositories(folder: string, size: DemoSize = 'small'): void
   renameSync(next, folder);
 }
 
+/** The components that the small demo does not have; no more than a commit each. */
+function addFurther(folder: string, made: Map<string, BareRepository>): void {
+  const server = readFileSync(join(demo, 'upstream/triggers/pkg/server/server.go'), 'utf8');
+  for (const component of furtherComponents) {
+    const repository = new BareRepository(join(folder, `${component.name}.git`));
+    const files = withGeneratedApis(furtherFiles(component, server), 'some');
+    const message = `Start ${component.name}`;
+    const [commit = ''] = repository.importCommits([{ files, message, by: onDay(0) }]);
+    repository.setRefs({ 'refs/heads/main': commit, [`refs/tags/${component.tag}`]: commit });
+    made.set(component.name, repository);
+  }
+}
+
+/** The files of a repository in real size. */
+function asReal(name: string, files: FileSet): FileSet {
+  if (name === 'openshift-pipelines/productization') return withFurtherDistgit(files);
+  const all = name === 'tektoncd/operator' ? withFurtherList(files) : files;
+  return withGeneratedApis(all, 'many');
+}
+
 /** Writes main, with its tags, and the release branches. */
 function tell(
   repository: BareRepository,
@@ -48,7 +75,7 @@ function tell(
 ): void {
   const states = statesOf(history);
   const committed = (files: FileSet) =>
-    size === 'real' ? withGeneratedApis(pinCommits(files, others)) : pinCommits(files, others);
+    pinCommits(size === 'real' ? asReal(history.name, files) : files, others);
   const main = repository.importCommits(
     history.commits.map(({ subject }, index) => ({
       files: committed(states[index] ?? new Map()),

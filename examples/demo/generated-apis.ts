@@ -23,14 +23,17 @@ const groups = [
   'tasks',
 ];
 const kindsOfGroup = 24;
+/** Smaller components have that many. */
+const fewGroups = 6;
 
 /**
  * What a real upstream has far more of than a demo: packages of API types with deep copies, comparison, validation, typed clients and
  * stores, written by generators and compiled into every program. With them a component takes half a minute of a processor to
  * compile, and a program has some thirty megabytes. Every main package gets a file that registers all kinds, so that the linker keeps them.
  */
-export function withGeneratedApis(files: FileSet): FileSet {
+export function withGeneratedApis(files: FileSet, amount: 'many' | 'some'): FileSet {
   const module = /^module (\S+)/m.exec(files.get('go.mod')?.content ?? '')?.[1];
+  const chosen = amount === 'many' ? groups : groups.slice(0, fewGroups);
   if (module === undefined) return files;
   const all = new Map(files);
   const add = (path: string, text: string) =>
@@ -39,7 +42,7 @@ export function withGeneratedApis(files: FileSet): FileSet {
       executable: false,
     });
   add('pkg/apis/machinery/machinery.go', machinery);
-  for (const group of groups) {
+  for (const group of chosen) {
     const kinds = Array.from(
       { length: kindsOfGroup },
       (_, index) => `${capital(group)}Kind${index + 1}`,
@@ -66,7 +69,7 @@ export function withGeneratedApis(files: FileSet): FileSet {
       `package v1\n\nimport "${module}/pkg/apis/machinery"\n\nfunc init() {\n${registered}}\n`,
     );
   }
-  const imports = groups
+  const imports = chosen
     .toSorted()
     .map((group) => `\t_ "${module}/pkg/apis/${group}/v1"\n`)
     .join('');

@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util';
 
 /** How it is used. */
-export const usage = `tributary step --plan FILE --outputs FILE --config FILE [--build FILE] [--rebuild] ID...
+export const usage = `tributary step --plan FILE --outputs FILE --config FILE [--build FILE] [--rebuild] [--at-once N] ID...
 tributary step --lock FILE --product FILE --tag TAG --plan FILE --config FILE [--rebuild] prepare
 tributary step --lock FILE --product FILE --tag TAG --plan FILE --build FILE --config FILE report
 tributary step --wait --config FILE --messages FD
   --workdir FOLDER   where it may write (removed by whoever starts it)
   --logs FOLDER      a log file for each step; default: standard output
+  --at-once N        the first N steps run at the same time; default: one after the other
   --messages FD      file descriptor for its messages, one JSON object per line
   --wait             runs one list of steps after the other, until one fails: each line of standard
                      input is a JSON array of further arguments
@@ -26,6 +27,7 @@ export interface StepOptions {
   readonly logs: string | undefined;
   readonly messages: number | undefined;
   readonly rebuild: boolean;
+  readonly atOnce: number;
 }
 
 /** The options, or what is wrong with them. */
@@ -50,6 +52,7 @@ export function parseOptions(args: readonly string[]): StepOptions | string {
           logs: text,
           messages: text,
           rebuild: { type: 'boolean', default: false },
+          'at-once': { type: 'string', default: '0' },
         },
       },
     });
@@ -60,7 +63,8 @@ export function parseOptions(args: readonly string[]): StepOptions | string {
     const messages = values.messages === undefined ? undefined : Number(values.messages);
     const files = { plan, workdir, outputs, lock, product, tag, build, config, logs };
     if (lock !== undefined && product === undefined) return '--lock needs --product';
-    return { ...files, steps: [first, ...rest], rebuild, messages };
+    const atOnce = Number(values['at-once']);
+    return { ...files, steps: [first, ...rest], rebuild, messages, atOnce };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

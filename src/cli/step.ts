@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createBuilder } from '../adapters/builder/buildah.ts';
 import { createConfined } from '../adapters/builder/confined.ts';
@@ -6,6 +7,7 @@ import { toolSet } from '../adapters/builder/tool-set.ts';
 import { createPersist, type Persist, patienceOfSteps } from '../adapters/persist.ts';
 import { createRegistry } from '../adapters/registry/registry.ts';
 import { createMakeAlone } from '../adapters/storage/key-lock.ts';
+import { createMemory } from '../adapters/storage/memory.ts';
 import type { Build } from '../builds/build.ts';
 import { describeFailure, FailureError, reasons } from '../builds/failure.ts';
 import { type LoadedConfiguration, loadConfiguration } from '../config/load-config.ts';
@@ -53,6 +55,7 @@ async function runOnce(args: readonly string[], signal: AbortSignal): Promise<nu
       tell: (message) => tell(options.messages, message),
       run,
       signal,
+      atOnce: options.atOnce,
     });
     // Steps are over, and told to be: nobody waits for what is left to do.
     const log = (text: string) => void process.stdout.write(`${text}\n`);
@@ -75,15 +78,19 @@ async function openSteps(
   configuration: LoadedConfiguration,
   signal: AbortSignal,
 ) {
-  // Steps run one after the other: whatever is tried again is tried for the one whose turn it is.
-  let current: StepTurn | undefined;
+  // Whatever is tried again is tried for the step that asked for it.
+  const turns = new AsyncLocalStorage<StepTurn>();
   const persist = createPersist(patienceOfSteps(configuration.limits['retry-seconds']), {
     signal,
     listener: {
-      retrying: (retry) => current?.retrying(retry),
-      recovered: (what) => current?.progress(`${what} answers again`),
+      retrying: (retry) => turns.getStore()?.retrying(retry),
+      recovered: (what) => turns.getStore()?.progress(`${what} answers again`),
     },
   });
+  const inTurn =
+    <Made>(run: (id: string, turn: StepTurn) => Promise<Made>) =>
+    (id: string, turn: StepTurn) =>
+      turns.run(turn, () => run(id, turn));
   const tools = await openTools(configuration, options.workdir, { signal, persist });
   const more = { configuration, ...tools, rebuild: options.rebuild, signal };
   const { lock, product, tag } = options;
@@ -92,7 +99,6 @@ async function openSteps(
   if (lock !== undefined && product !== undefined) {
     const asked = { lock, product, tag };
     const run = async (id: string, turn: StepTurn) => {
-      current = turn;
       if (id === 'report') {
         // `prepare` failed: there is no plan.
         const { writeRecord } = await import('../steps/report/run-report.ts');
@@ -104,18 +110,17 @@ async function openSteps(
       await writeFile(options.plan, JSON.stringify(plan));
       return { output: null, plan: options.plan, ...(await lookUp(plan, tools.registry, options)) };
     };
-    return { run, builder: tools.builder };
+    return { run: inTurn(run), builder: tools.builder };
   }
   const plan = await readJson<Plan>(options.plan);
   const ours = toolSet(tools.builder.tools);
   const run = async (id: string, turn: StepTurn) => {
-    current = turn;
     const planned = plan.steps.find((candidate) => candidate.id === id);
     if (planned === undefined) throw new Error(`the plan has no step ${id}`);
     if (planned.kind !== 'report') demandSameTools(plan, ours);
     return { output: await runStepProgram(planned, { plan, ...more, ...record, ...turn }) };
   };
-  return { run, builder: tools.builder };
+  return { run: inTurn(run), builder: tools.builder };
 }
 
 /** Keys of the plan say what these tools make: what others make must not be found under them. */
@@ -148,7 +153,8 @@ async function openTools(
   const builder = await createBuilder(configuration, { state, persist, registry: seeds });
   const makeAlone = createMakeAlone(state, signal);
   const make = createMake(configuration);
-  return { registry, builder, confined: createConfined(), make, makeAlone };
+  const remember = createMemory(state);
+  return { registry, builder, confined: createConfined(), make, makeAlone, remember };
 }
 
 function openLog(folder: string | undefined, id: string, logBytes: number) {

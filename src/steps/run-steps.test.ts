@@ -49,6 +49,45 @@ test('each step sees what the ones before it made', async () => {
   ]);
 });
 
+test('the first steps run at once where they may, and the others after them', async () => {
+  const arrived: string[] = [];
+  let meet = () => {};
+  const met = new Promise<void>((done) => {
+    meet = done;
+  });
+  const code = await runSteps(['a', 'b', 'c'], {
+    ...{ outputs: {}, workdir, atOnce: 2, signal: new AbortController().signal },
+    run: async (step, { outputs }) => {
+      arrived.push(`${step} after ${Object.keys(outputs).sort()}`);
+      // Each of the two waits for the other: one after the other they would wait for ever.
+      if (arrived.length === 2) meet();
+      await met;
+      return { output };
+    },
+    openLog: () => ({ line: () => {}, close: () => {} }),
+    tell: (message) => void told.push(message),
+  });
+  expect(code).toBe(0);
+  expect(arrived).toEqual(['a after ', 'b after ', 'c after a,b']);
+});
+
+test('of steps at once each has its verdict, and nothing follows a failure', async () => {
+  const code = await runSteps(['a', 'b', 'c'], {
+    ...{ outputs: {}, workdir, atOnce: 2, signal: new AbortController().signal },
+    run: async (step) => {
+      if (step === 'a') throw new FailureError(failure);
+      return { output };
+    },
+    openLog: () => ({ line: () => {}, close: () => {} }),
+    tell: (message) => void told.push(message),
+  });
+  expect(code).toBe(4);
+  const verdicts = told.filter(({ kind }) => kind !== 'step-started');
+  expect(verdicts.map(({ kind, step }) => `${kind} ${step}`).sort()).toEqual([
+    ...['step-failed a', 'step-finished b'],
+  ]);
+});
+
 test('a failure is told, is the end of the log, and ends the process with its exit code', async () => {
   const code = await run(['a', 'b'], async () => {
     throw new FailureError(failure);

@@ -73,6 +73,15 @@ export type MakeAlone = <Value>(
   waiting: () => void,
   work: () => Promise<Value>,
 ) => Promise<Value>;
+/**
+ * The answer to a question that has one answer for ever, such as what a digest stands for: known on this machine, or found out. What the question names must
+ * be all that the answer depends on.
+ */
+export type Remember = (
+  question: string,
+  findOut: () => Promise<Buffer | undefined>,
+) => Promise<Buffer | undefined>;
+
 /** Targets of a product's own Makefile. */
 export interface MakeRun {
   /** Folder of the Makefile. */
@@ -101,6 +110,7 @@ export interface StepContext {
   readonly builder: Builder;
   readonly confined: Confined;
   readonly makeAlone: MakeAlone;
+  readonly remember: Remember;
   readonly make: Make;
   /** A folder of its own, removed afterwards. */
   readonly workdir: string;

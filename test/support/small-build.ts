@@ -289,6 +289,7 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
       }),
       builder,
       makeAlone: (_reference, _waiting, work) => work(),
+      remember: (_question, findOut) => findOut(),
       make: build.make,
       confined: { run: () => Promise.reject(new Error('no programs here')) },
       signal: new AbortController().signal,

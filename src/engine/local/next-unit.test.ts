@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Step, StepKind } from '../../plan/plan.ts';
-import { type BuildProgress, nextUnit } from './next-unit.ts';
+import { type BuildProgress, lookUpFirst, nextUnit } from './next-unit.ts';
 
 const ids = (...names: string[]): ReadonlySet<string> => new Set(names);
 const none = ids();
@@ -80,5 +80,25 @@ describe('the steps of one process', () => {
   test('are no second process of a group that compiles', () => {
     const begun = ids('image/controller');
     expect(next({ done: none, begun, held: none })).not.toContain('image/webhook');
+  });
+});
+
+describe('of the steps of a unit', () => {
+  test('those that are held and wait for nobody come first, and are looked up at once', () => {
+    const done = ids('prepare');
+    const held = ids('payload/pipeline', 'image/sink', 'image/operator');
+    const unit: [string, ...string[]] = [
+      ...['image/operator', 'operator-payload/operator', 'payload/pipeline', 'image/sink'],
+    ] as [string, ...string[]];
+    expect(lookUpFirst(unit, plan, { done, held })).toEqual({
+      steps: ['image/operator', 'payload/pipeline', 'image/sink', 'operator-payload/operator'],
+      atOnce: 3,
+    });
+  });
+
+  test('none is looked up before what it needs is done', () => {
+    const held = ids('operator-payload/operator');
+    const unit = ['operator-payload/operator'] as [string];
+    expect(lookUpFirst(unit, plan, { done: ids('prepare'), held }).atOnce).toBe(0);
   });
 });

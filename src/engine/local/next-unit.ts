@@ -55,6 +55,20 @@ export function nextUnit(steps: readonly Step[], progress: BuildProgress): strin
   return [...unit];
 }
 
+/** Of the steps of a unit those first that are held and wait for none of the others: they are looked up at once. */
+export function lookUpFirst(
+  unit: [string, ...string[]],
+  steps: readonly Step[],
+  { done, held }: Pick<BuildProgress, 'done' | 'held'>,
+): { readonly steps: [string, ...string[]]; readonly atOnce: number } {
+  const isHeld = (id: string) =>
+    held.has(id) &&
+    (steps.find((step) => step.id === id)?.needs ?? []).every((need) => done.has(need));
+  const first = unit.filter(isHeld);
+  const rest = unit.filter((id) => !isHeld(id));
+  return { steps: [...first, ...rest] as [string, ...string[]], atOnce: first.length };
+}
+
 /** How many steps of a group one process takes: each process compiles anew what a ref changed. */
 function shareOf({ group }: Step, steps: readonly Step[], { held, slots }: BuildProgress): number {
   const toBuild = steps.filter((step) => step.group === group && !held.has(step.id));

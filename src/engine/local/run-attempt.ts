@@ -4,11 +4,12 @@ import type { BuildChange, PlannedStep } from '../../builds/event.ts';
 import type { Failure } from '../../builds/failure.ts';
 import type { Plan, Step } from '../../plan/plan.ts';
 import { type AttemptLog, reportStep } from './attempt-log.ts';
-import { nextUnit } from './next-unit.ts';
+import { lookUpFirst, nextUnit } from './next-unit.ts';
 import { type RunUnitOptions, runUnit } from './run-unit.ts';
 import type { Slot, Slots } from './slots.ts';
 import { attemptFolders } from './state-folder.ts';
 import type { StoredBuild } from './store.ts';
+import type { Unit } from './unit.ts';
 import { planFile } from './unit-input.ts';
 
 export interface RunAttemptOptions extends RunUnitOptions {
@@ -141,7 +142,12 @@ async function runReadySteps(
   // The store did not keep what happened: nothing else begins, and the attempt is given up when all that runs has ended.
   const broken: unknown[] = [];
   const begin = (steps: [string, ...string[]], slot: Slot) => {
-    const work = runPlanned(build, steps, log, options)
+    const work = runPlanned(
+      build,
+      lookUpFirst(steps, plan.steps, { done: log.finished, held }),
+      log,
+      options,
+    )
       .catch((error: unknown) => void broken.push(error))
       .finally(() => {
         slot.release();
@@ -180,14 +186,14 @@ async function runReadySteps(
 
 function runPlanned(
   build: StoredBuild,
-  steps: [string, ...string[]],
+  work: Pick<Unit, 'steps' | 'atOnce'>,
   log: AttemptLog,
   options: RunAttemptOptions,
 ): Promise<void> {
   const { tag, rebuild } = build.asked;
   const folders = attemptFolders(options.state, tag, build.attempt);
   const input = plannedInput(folders.run, log);
-  return runUnit({ tag, attempt: build.attempt, steps, rebuild, input, folders }, log, options);
+  return runUnit({ tag, attempt: build.attempt, ...work, rebuild, input, folders }, log, options);
 }
 
 /** The report is made of whatever came out, a failure too; without a plan, of what was asked. */

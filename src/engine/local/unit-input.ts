@@ -8,6 +8,7 @@ export async function writeInput(unit: Unit, workdir: string): Promise<string[]>
   const common = [
     ...['--plan', planFile(folders.run), '--logs', folders.logs, '--workdir', workdir],
     ...(unit.rebuild ? ['--rebuild'] : []),
+    ...(unit.atOnce === undefined ? [] : ['--at-once', String(unit.atOnce)]),
   ];
   const build =
     input.build === undefined

@@ -7,12 +7,14 @@ import type { Product } from '../../product/product.ts';
 import type { StepMessage } from '../../steps/step-message.ts';
 import type { AttemptFolders } from './state-folder.ts';
 
-/** Steps that run one after the other in one process. */
+/** Steps that run one after the other in one process, but for those at the beginning that may run at once. */
 export interface Unit {
   readonly tag: Tag;
   readonly attempt: number;
   readonly steps: readonly [string, ...string[]];
   readonly rebuild: boolean;
+  /** So many of the first steps run at once: they are done already, and only looked up. Default: none. */
+  readonly atOnce?: number;
   /**
    * `prepare` gets the lock, every other step the plan file and what was made before it; `report` the build, too, and
    * the lock where there is no plan.

@@ -71,6 +71,7 @@ function context(more: Partial<StepContext> = {}): StepContext {
     ...{ registry, workdir, rebuild: false, signal: new AbortController().signal },
     builder: { tools: 'fake', build },
     makeAlone: (_reference, _waiting, work) => work(),
+    remember: (_question, findOut) => findOut(),
     make: { run: () => Promise.reject(new Error('not here')) },
     confined: { run: () => Promise.reject(new Error('not here')) },
     log: (text) => said.push(text),

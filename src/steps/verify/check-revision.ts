@@ -45,7 +45,7 @@ export async function checkRevisions(
 async function checkRevision(
   image: FoundImage,
   component: ComponentName,
-  { plan, registry }: StepContext,
+  { plan, registry, remember }: StepContext,
 ): Promise<{ failures: Failure[]; agreed: string[] }> {
   const commit = plan.sources[component]?.commit;
   if (commit === undefined || !consumesCommit(image.name, component, plan)) {
@@ -57,7 +57,10 @@ async function checkRevision(
   const digest = image.withoutPayload ?? image.digest;
   const repository = `${plan.lock.remote.push}/${image.name}`;
   for (const path of plan.product.verify.revision.map((rule) => rule.replace(/^file:/, ''))) {
-    const content = await readImageFile(registry, repository, digest, path);
+    // The digest is that of the image as it is now; what it stands for cannot change.
+    const content = await remember(`file ${path} of image ${digest}`, () =>
+      readImageFile(registry, repository, digest, path),
+    );
     if (content === undefined) continue;
     const found = content.toString().trim();
     if (found.split(/\s+/).includes(commit)) agreed.push(path);
