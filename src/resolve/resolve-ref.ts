@@ -116,7 +116,7 @@ async function findBaseOf(
   const forge = forges.get(ref.repository.host);
   const told =
     asked === undefined && ref.kind === 'pull-request'
-      ? await forge?.baseBranch(ref.repository, ref.number)
+      ? (await forge?.pullRequest(ref.repository, ref.number))?.base
       : undefined;
   const advertised = await servers.advertisement(target.url);
   const { url, tracked, allTracked } = target;

@@ -18,18 +18,34 @@ async function serve(status: number, body: string, headers: Record<string, strin
   return { asked, forge: createGitHubForge(api, async () => 'secret', persist) };
 }
 
-test('asks for the base branch with the token', async () => {
+test('asks with the token for the base branch, and where the head comes from', async () => {
   const { asked, forge } = await serve(
     200,
-    '{"base": {"ref": "release-v1"}, "head": {"ref": "x"}}',
+    '{"base": {"ref": "release-v1"}, "head": {"sha": "aa", "repo": {"full_name": "Ada/pipeline"}}, "merge_commit_sha": "bb"}',
   );
-  expect(await forge.baseBranch({ path: 'tektoncd/pipeline' }, 4638)).toBe('release-v1');
+  expect(await forge.pullRequest({ path: 'tektoncd/pipeline' }, 4638)).toEqual({
+    base: 'release-v1',
+    from: 'Ada/pipeline',
+    commits: ['aa', 'bb'],
+  });
   expect(asked).toEqual(['/repos/tektoncd/pipeline/pulls/4638 Bearer secret']);
 });
 
-test('a pull request that the forge does not know has no base', async () => {
+test('of a pull request whose fork is gone, nobody knows where it comes from', async () => {
+  const { forge } = await serve(
+    200,
+    '{"base": {"ref": "main"}, "head": {"sha": "aa", "repo": null}, "merge_commit_sha": null}',
+  );
+  expect(await forge.pullRequest({ path: 'a/b' }, 1)).toEqual({
+    base: 'main',
+    from: undefined,
+    commits: ['aa'],
+  });
+});
+
+test('a pull request that the forge does not know is none', async () => {
   const { forge } = await serve(404, '{}');
-  expect(await forge.baseBranch({ path: 'a/b' }, 1)).toBeUndefined();
+  expect(await forge.pullRequest({ path: 'a/b' }, 1)).toBeUndefined();
 });
 
 test.for([
@@ -40,7 +56,7 @@ test.for([
   '%s %s is the fault of the forge, and no token goes elsewhere',
   async ([status, body, headers, why]) => {
     const { asked, forge } = await serve(status, body, headers);
-    const error = await forge.baseBranch({ path: 'a/b' }, 1).catch((thrown: unknown) => thrown);
+    const error = await forge.pullRequest({ path: 'a/b' }, 1).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(FailureError);
     const [failure] = (error as FailureError).failures;
     expect(failure).toMatchObject({

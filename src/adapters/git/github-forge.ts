@@ -3,7 +3,15 @@ import { FailureError } from '../../builds/failure.ts';
 import type { Forge } from '../../resolve/forge.ts';
 import type { Passing, Persist } from '../persist.ts';
 
-const PullRequest = z.object({ base: z.object({ ref: z.string().min(1) }) });
+const Answer = z.object({
+  base: z.object({ ref: z.string().min(1) }),
+  head: z.object({
+    sha: z.string().optional(),
+    // Null where the fork was deleted.
+    repo: z.object({ full_name: z.string() }).nullish(),
+  }),
+  merge_commit_sha: z.string().nullish(),
+});
 
 /** GitHub's REST API (https://docs.github.com/rest/pulls/pulls#get-a-pull-request), at `api`. */
 export function createGitHubForge(
@@ -12,7 +20,7 @@ export function createGitHubForge(
   persist: Persist,
 ): Forge {
   return {
-    async baseBranch({ path }, number) {
+    async pullRequest({ path }, number) {
       const url = `${api.replace(/\/$/, '')}/repos/${path}/pulls/${number}`;
       const token = await readToken();
       const response = await persist(`forge ${new URL(api).host}`, passing, () =>
@@ -23,9 +31,14 @@ export function createGitHubForge(
       if (response.status === 404) return undefined;
       if (response.status === 401 || response.status === 403) throw denied(api, response.status);
       if (!response.ok) throw unavailable(url, `it answers ${response.status}`);
-      const parsed = PullRequest.safeParse(await response.json().catch(() => undefined));
+      const parsed = Answer.safeParse(await response.json().catch(() => undefined));
       if (!parsed.success) throw unavailable(url, 'its answer is no pull request');
-      return parsed.data.base.ref;
+      const { base, head, merge_commit_sha: merge } = parsed.data;
+      return {
+        base: base.ref,
+        from: head.repo?.full_name,
+        commits: [head.sha, merge].flatMap((commit) => commit ?? []),
+      };
     },
   };
 }
@@ -83,7 +96,7 @@ function denied(api: string, status: number): FailureError {
 function unavailable(url: string, why: string): FailureError {
   return new FailureError({
     reason: 'git-unavailable',
-    detail: `The forge does not tell the base of a pull request (${url}): ${why}.`,
+    detail: `The forge does not tell about a pull request (${url}): ${why}.`,
     hint: 'Try again, give `base` in the request, or check `forges` in the configuration.',
   });
 }
