@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FakeCluster } from '../test/support/fake-cluster.ts';
 import { startService } from './main.ts';
 
 let folder: string;
@@ -55,4 +56,61 @@ test.for([
   ['every interface', '0.0.0.0:8080', 'not a loopback address'],
 ])('%s is refused', async ([, listen = '', detail = '']) => {
   await expect(start(listen)).rejects.toThrow(detail);
+});
+
+describe('with callers of a cluster', () => {
+  let cluster: FakeCluster;
+  let environment: Record<string, string>;
+  beforeEach(async () => {
+    cluster = await new FakeCluster().start();
+    environment = { KUBECONFIG: join(folder, 'kubeconfig') };
+    await writeFile(join(folder, 'kubeconfig'), cluster.kubeconfig());
+    await writeFile(
+      config,
+      `state: ${folder}/state\nremotes: {a: {push: 127.0.0.1:1/a}}\naccess: {callers: kubernetes}\n`,
+    );
+    cluster.callers.set('of-ada', { user: 'ada', may: ['get pipelineruns'] });
+    cluster.callers.set('of-eve', {
+      ...{ user: 'eve', may: ['create pipelineruns/approval', 'delete pipelineruns/approval'] },
+    });
+  });
+  afterEach(() => cluster[Symbol.asyncDispose]());
+  const serve = () => startService({ config, product, listen: '127.0.0.1:0', environment });
+
+  test('each may do what the cluster says, and approvals lie there', async () => {
+    const service = await serve();
+    const ask = async (path: string, token?: string, init: RequestInit = {}) => {
+      const headers: Record<string, string> =
+        token === undefined ? {} : { authorization: `Bearer ${token}` };
+      const answer = await fetch(`${service.url}${path}`, { ...init, headers });
+      return answer.status;
+    };
+    const body = JSON.stringify({ ref: 'tektoncd/pipeline#1', commit: 'a'.repeat(40) });
+    const post = { method: 'POST', body: new Blob([body], { type: 'application/json' }) };
+    expect(await ask('/api/builds')).toBe(401);
+    expect(await ask('/api/builds', 'of-ada')).toBe(200);
+    expect(await ask('/api/builds', 'of-eve')).toBe(403);
+    expect(await ask('/api/approvals', 'of-ada', post)).toBe(403);
+    expect(await ask('/api/approvals', 'of-eve', post)).toBe(201);
+    expect([...cluster.configMaps.keys()]).toEqual([`approval-${'a'.repeat(40)}`]);
+    const path = `/api/approvals/${'a'.repeat(40)}`;
+    expect(await ask(path, 'of-eve', { method: 'DELETE' })).toBe(200);
+    expect(cluster.configMaps.size).toBe(0);
+    await service.close();
+  });
+
+  test.for(['tokenreviews', 'subjectaccessreviews'])(
+    'it does not start where it may not create %s',
+    async (reviews) => {
+      cluster.forbidden.add(`create ${reviews}`);
+      await expect(serve()).rejects.toMatchObject({
+        failures: [{ reason: 'bad-configuration', hint: expect.stringContaining('rbac.yaml') }],
+      });
+    },
+  );
+
+  test('it does not start where there is no cluster to ask', async () => {
+    environment = { HOME: folder };
+    await expect(serve()).rejects.toThrow('no current context');
+  });
 });

@@ -6,10 +6,11 @@ import { createApp } from './api/app.ts';
 import { createMetrics } from './api/metrics.ts';
 import { countOpen, observed } from './api/observe-builds.ts';
 import { FailureError } from './builds/failure.ts';
+import { checkAccess } from './cli/open-access.ts';
 import { findProduct, openLocalService } from './cli/open-local-service.ts';
 import { findRunningService } from './cli/running-service.ts';
-import { loadConfiguration } from './config/load-config.ts';
-import { isLoopback } from './config/parse-config.ts';
+import { type LoadedConfiguration, loadConfiguration } from './config/load-config.ts';
+import { isUnprotected } from './config/parse-config.ts';
 import type { Engine } from './engine/engine.ts';
 
 interface ServiceOptions {
@@ -26,7 +27,7 @@ export async function startService(
   options: ServiceOptions,
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
   const loaded = await loadConfiguration(options.config, options.environment);
-  const address = await addressOf(options.listen ?? loaded.listen);
+  const address = await addressOf(options.listen ?? loaded.listen, loaded);
   const configuration = { ...loaded, listen: `${address.host}:${address.port}` };
   const url = (loaded.url ?? `http://${configuration.listen}`).replace(/\/+$/, '');
   const file = join(configuration.state, 'service.json');
@@ -48,11 +49,13 @@ export async function startService(
   try {
     // What is wrong with the product is said now, not with the first request.
     if (!(await local.service.components()).ok) await findProduct({ ...options, configuration });
+    if (local.guard !== undefined) await checkAccess(local.guard);
     const app = await createApp({
       service: local.service,
       metrics,
       git: createGitHttp(configuration.state),
       hosts: [new URL(url).hostname],
+      ...(local.guard === undefined ? {} : { guard: local.guard }),
       closing: closing.signal,
       logger: { level: options.environment['TRIBUTARY_LOG'] ?? 'warn' },
     });
@@ -91,12 +94,13 @@ function refuseBusyPort(listen: string) {
 /** Port 0 becomes a free port at once: links and configuration of the steps must name it. */
 async function addressOf(
   listen: string,
+  configuration: LoadedConfiguration,
 ): Promise<{ readonly host: string; readonly port: number }> {
-  if (!isLoopback(listen)) {
+  if (isUnprotected(listen, configuration)) {
     throw new FailureError({
       reason: 'bad-configuration',
       detail: `${listen} is not a loopback address.`,
-      hint: 'The service knows no users, so it listens on 127.0.0.1, [::1] or localhost only.',
+      hint: 'The service knows no users, so it listens on 127.0.0.1, [::1] or localhost only; on a cluster, set `access.callers: kubernetes`.',
     });
   }
   const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(listen) ?? [];

@@ -9,4 +9,6 @@ export type PlanAnswer = z.infer<typeof schema.PlanAnswer>;
 export type Components = z.infer<typeof schema.Components>;
 export type Install = z.infer<typeof schema.Install>;
 export type Readiness = z.infer<typeof schema.Readiness>;
+export type Approved = z.infer<typeof schema.Approved>;
+export type ApprovalList = z.infer<typeof schema.ApprovalList>;
 export type Diagnosis = z.infer<typeof schema.Diagnosis>;

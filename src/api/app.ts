@@ -3,10 +3,12 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { acceptJson } from './accept-json.ts';
 import { answerErrors } from './answer-errors.ts';
 import { describeApi } from './describe-api.ts';
+import { guardRoutes } from './guard-routes.ts';
 import { measureRequests } from './metrics.ts';
 import type { App, AppParts } from './parts.ts';
 import { refuseForeignSites } from './refuse-foreign-sites.ts';
 import { refuseOtherMethods } from './refuse-other-methods.ts';
+import { approvalRoutes } from './routes/approvals.ts';
 import { buildRoutes } from './routes/builds.ts';
 import { eventRoutes } from './routes/events.ts';
 import { gitRoutes } from './routes/git.ts';
@@ -34,9 +36,11 @@ export async function createApp(parts: AppParts): Promise<App> {
   validateInput(app);
   acceptJson(app);
   answerErrors(app);
-  refuseForeignSites(app, parts.hosts);
+  // A web page cannot add the token that every caller has to send where there is a guard.
+  if (parts.guard === undefined) refuseForeignSites(app, parts.hosts);
   addSecurityHeaders(app);
   measureRequests(app, parts.metrics);
+  guardRoutes(app, parts.guard);
   await describeApi(app);
   const allow = refuseOtherMethods(app);
   await app.register(async (scope) => {
@@ -46,6 +50,7 @@ export async function createApp(parts: AppParts): Promise<App> {
     eventRoutes(routes, parts);
     logRoutes(routes, parts);
     installRoutes(routes, parts);
+    approvalRoutes(routes, parts);
     healthRoutes(routes, parts);
   });
   await app.register(async (scope) => gitRoutes(scope as unknown as App, parts));

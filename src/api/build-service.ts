@@ -1,3 +1,5 @@
+import type { Approvals } from '../access/approvals.ts';
+import { demandTrust, type TrustParts } from '../access/trust.ts';
 import type { Build } from '../builds/build.ts';
 import { attempt, type Failure, type Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
@@ -7,6 +9,7 @@ import { submitBuild, type UnnamedBuild } from '../engine/submit-build.ts';
 import { parseTag, type Tag } from '../plan/names.ts';
 import type { Product } from '../product/product.ts';
 import type { PlanAnswer, Readiness, Submitted } from './answers.ts';
+import { createApprovalService } from './approval-service.ts';
 import { attemptOutcome } from './attempt-outcome.ts';
 import { renderLinks } from './links.ts';
 import { listComponents } from './list-components.ts';
@@ -32,6 +35,8 @@ export interface ServiceParts {
     Outcome<Pick<PlanAnswer, 'operatorVersion' | 'patches' | 'steps'> & { readonly tag: Tag }>
   >;
   checks(): Promise<Readiness['checks']>;
+  readonly approvals: Approvals;
+  readonly trust: Omit<TrustParts, 'approvals'>;
 }
 
 /** Tirelessly the same: reads a tag, asks the engine, adds links. */
@@ -44,16 +49,19 @@ export function createBuildService(parts: ServiceParts): Service {
     return { ...build, links: renderLinks(url, build.tag, referencesOf(build)) };
   };
 
+  const vouched = (read: Build['components']) =>
+    demandTrust(read, { ...parts.trust, approvals: parts.approvals });
+
   const find = async (tag: string): Promise<Outcome<Build>> => {
     const parsed = parseTag(tag);
     const build = parsed === undefined ? undefined : await engine.get(parsed);
     return build === undefined ? failed(noSuchBuild(tag)) : ok(build);
   };
 
-  const change = async (tag: string, act: (tag: Tag) => Promise<Outcome<Build>>) => {
+  const change = async (tag: string, act: (build: Build) => Promise<Outcome<Build>>) => {
     const found = await find(tag);
     if (!found.ok) return found;
-    const outcome = await act(found.value.tag);
+    const outcome = await act(found.value);
     return outcome.ok ? ok(withLinks(outcome.value)) : outcome;
   };
 
@@ -62,6 +70,8 @@ export function createBuildService(parts: ServiceParts): Service {
       attemptOutcome(async () => {
         const resolved = await parts.resolve(body);
         if (!resolved.ok) return resolved;
+        const trusted = await vouched(resolved.value.read);
+        if (!trusted.ok) return trusted;
         const { kind, build } = await submitBuild(engine, { ...resolved.value, requester });
         return ok(describeSubmission(kind, withLinks(build)));
       }),
@@ -70,6 +80,9 @@ export function createBuildService(parts: ServiceParts): Service {
       attemptOutcome(async () => {
         const resolved = await parts.resolve(body);
         if (!resolved.ok) return resolved;
+        // A patch of a ref may be a script, which is run for a plan too.
+        const trusted = await vouched(resolved.value.read);
+        if (!trusted.ok) return trusted;
         const planned = await parts.plan(resolved.value, signal);
         if (!planned.ok) return planned;
         const { lock, read } = resolved.value;
@@ -111,9 +124,16 @@ export function createBuildService(parts: ServiceParts): Service {
         return ok(renderInstall(installable(build, await parts.product(), configuration)));
       }),
 
-    cancel: (tag) => attemptOutcome(() => change(tag, (known) => engine.cancel(known))),
+    cancel: (tag) => attemptOutcome(() => change(tag, (build) => engine.cancel(build.tag))),
     rerun: (tag, options) =>
-      attemptOutcome(() => change(tag, (known) => engine.rerun(known, options))),
+      attemptOutcome(() =>
+        change(tag, async (build) => {
+          // An approval may have been withdrawn since.
+          const trusted = await vouched(build.components);
+          return trusted.ok ? engine.rerun(build.tag, options) : trusted;
+        }),
+      ),
+    ...createApprovalService(parts.approvals, () => new Date()),
     components: () => attempt(async () => listComponents(await parts.product(), configuration)),
 
     readiness: async () => {

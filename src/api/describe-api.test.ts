@@ -8,6 +8,7 @@ import type { App } from './parts.ts';
 interface Operation {
   readonly operationId: string;
   readonly summary: string;
+  readonly security?: readonly object[];
   readonly tags: readonly string[];
   readonly parameters?: readonly { readonly name: string; readonly in: string }[];
   readonly requestBody?: { readonly content: Record<string, { readonly schema: object }> };
@@ -18,8 +19,10 @@ interface Operation {
 }
 interface Description {
   readonly openapi: string;
+  readonly security: readonly object[];
   readonly paths: Record<string, Record<string, Operation>>;
   readonly components: {
+    readonly securitySchemes: Record<string, object>;
     readonly schemas: Record<string, { examples?: unknown[]; example?: unknown }>;
   };
 }
@@ -61,6 +64,8 @@ test('every route of the API is described, and nothing else', () => {
       .map(({ path, method }) => `${method.toUpperCase()} ${path}`)
       .sort(),
   ).toEqual([
+    'DELETE /api/approvals/{commit}',
+    'GET /api/approvals',
     'GET /api/builds',
     'GET /api/builds/{tag}',
     'GET /api/builds/{tag}/events',
@@ -73,6 +78,7 @@ test('every route of the API is described, and nothing else', () => {
     'GET /openapi.json',
     'GET /readyz',
     'POST /',
+    'POST /api/approvals',
     'POST /api/builds',
     'POST /api/builds/{tag}/cancel',
     'POST /api/builds/{tag}/git/{owner}/{repo}/git-upload-pack',
@@ -91,7 +97,7 @@ test('every operation has a name of its own, a summary, a tag and described answ
     });
     for (const [status, answer] of Object.entries(operation.responses)) {
       expect(answer.description, `${path} ${status}`).not.toBe('');
-      if (Number(status) < 400 || status === '503') continue;
+      if (Number(status) < 400 || (path === '/readyz' && status === '503')) continue;
       expect(Object.keys(answer.content ?? {}), `${path} ${status}`).toEqual([
         'application/problem+json',
       ]);
@@ -100,11 +106,16 @@ test('every operation has a name of its own, a summary, a tag and described answ
 });
 
 test('every operation tells the refusals that any of them may give', () => {
+  const open = ['/healthz', '/readyz', '/metrics', '/openapi.json'];
   for (const { path, operation } of operations()) {
+    const isOpen = open.includes(path);
     expect(Object.keys(operation.responses), path).toEqual(
-      expect.arrayContaining(['400', '403', '500']),
+      expect.arrayContaining(['400', '403', '500', ...(isOpen ? [] : ['401', '429', '503'])]),
     );
+    expect(operation.security, path).toEqual(isOpen ? [] : undefined);
   }
+  expect(description.security).toEqual([{}, { bearer: [] }]);
+  expect(description.components.securitySchemes).toMatchObject({ bearer: { scheme: 'bearer' } });
 });
 
 test('the parameters of a path are those in its name', () => {
@@ -150,6 +161,15 @@ describe('what is answered is what is described', () => {
     ['POST', '/api/plan', '/api/plan', body],
     ['GET', '/api/components', '/api/components', undefined],
     ['GET', '/readyz', '/readyz', undefined],
+    [
+      ...(['POST', '/api/approvals', '/api/approvals'] as const),
+      { ref: 'tektoncd/pipeline#4638', commit: '0'.repeat(40) },
+    ],
+    ['GET', '/api/approvals', '/api/approvals', undefined],
+    [
+      ...(['DELETE', '/api/approvals/{commit}', `/api/approvals/${'0'.repeat(40)}`] as const),
+      undefined,
+    ],
   ] as const)('%s %s (%s)', async ([method, path, url, payload]) => {
     const answer = await app.inject({ method, url, ...(payload === undefined ? {} : { payload }) });
     const described = description.paths[path]?.[method.toLowerCase()]?.responses[answer.statusCode];

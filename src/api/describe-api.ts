@@ -4,6 +4,7 @@ import {
   createJsonSchemaTransformObject,
 } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { permissionOf } from './guard-routes.ts';
 import type { App } from './parts.ts';
 import { Problem } from './schema.ts';
 
@@ -20,10 +21,21 @@ export async function describeApi(app: App): Promise<void> {
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/', description: 'The service that tells this.' }],
-      // It knows no users: it listens on loopback, and refuses foreign sites.
-      security: [],
+      // On a laptop it knows no users: it listens on loopback, and refuses foreign sites.
+      security: [{}, { bearer: [] }],
+      components: {
+        securitySchemes: {
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description:
+              'A token of the cluster, where the service runs on one: `oc whoami -t`, or `kubectl create token`.',
+          },
+        },
+      },
       tags: [
         { name: 'builds', description: 'Ask for builds and follow them.' },
+        { name: 'approvals', description: 'Vouch for commits.' },
         { name: 'product', description: 'What can be asked for.' },
         { name: 'service', description: 'Of the service itself.' },
         { name: 'git', description: 'Merged sources, read-only, for git clients.' },
@@ -31,7 +43,10 @@ export async function describeApi(app: App): Promise<void> {
     },
     // Fastify knows the step as a wildcard, for its id holds slashes.
     transform: (document) => {
-      const { schema, url } = transform(document as Parameters<typeof transform>[0]);
+      const transformed = transform(document as Parameters<typeof transform>[0]);
+      const { url } = transformed;
+      const open = permissionOf([document.route.method].flat()[0] ?? '', url) === 'open';
+      const schema = { ...transformed.schema, ...(open ? { security: [] } : {}) };
       if (!url.endsWith('/steps/*')) return { schema, url };
       const params = JSON.parse(JSON.stringify(schema.params ?? {}).replaceAll('"*"', '"step"'));
       return { schema: { ...schema, params }, url: url.replace('*', ':step/log') };
@@ -45,7 +60,7 @@ export async function describeApi(app: App): Promise<void> {
         operationId: 'describe',
         tags: ['service'],
         summary: 'This description',
-        response: { 200: z.looseObject({}).describe('OpenAPI 3.1.'), ...problems() },
+        response: { 200: z.looseObject({}).describe('OpenAPI 3.1.'), ...openProblems() },
       },
     },
     async () => ({ ...app.swagger() }),
@@ -95,8 +110,13 @@ function namesIn(paths: object): ReadonlySet<string | undefined> {
   return new Set([...references].map(([, name]) => name));
 }
 
-/** The problem answers of a route, for its `response` schema: these, and those that any route has. */
+/** The problem answers of a route, for its `response` schema: these, and those that every route has that asks who calls. */
 export function problems(...statuses: readonly number[]) {
+  return openProblems(401, 429, 503, ...statuses);
+}
+
+/** The same of a route that is open to all. */
+export function openProblems(...statuses: readonly number[]) {
   return Object.fromEntries(
     [...new Set([400, 403, 500, ...statuses])].map((status) => [
       status,
@@ -110,7 +130,8 @@ export function problems(...statuses: readonly number[]) {
 
 const descriptions: Readonly<Record<number, string>> = {
   400: 'The request cannot be read.',
-  403: 'The request comes from a foreign site.',
+  401: 'The service does not know who asks.',
+  403: 'The caller may not do it, nobody has approved the code, or the request comes from a foreign site.',
   404: 'There is no such thing.',
   409: 'The state of things does not allow it.',
   413: 'The body is larger than 64 KiB.',
@@ -119,7 +140,8 @@ const descriptions: Readonly<Record<number, string>> = {
   500: 'A bug, or a broken installation.',
   502: 'A git server or registry does not answer.',
   504: 'A git server takes too long.',
-  503: 'The service is not ready.',
+  429: 'The caller asks too often: `Retry-After` says when to ask again.',
+  503: 'The cluster does not say who may do what.',
 };
 
 /** An answer that is text of one media type, for a route's `response` schema. */

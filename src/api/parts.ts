@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Access } from '../access/caller.ts';
 import type { Service } from './service.ts';
 
 /** The application as routes see it: schemas are zod's. */
@@ -19,6 +20,8 @@ export interface AppParts {
   readonly service: Service;
   readonly metrics: Metrics;
   readonly git: GitExport;
+  /** Who may do what; undefined: whoever reaches the service may do everything. */
+  readonly guard?: Guard;
   /** Host names besides the loopback ones under which the service is reached. */
   readonly hosts: readonly string[];
   /** Aborted when the service begins to end: long answers then end, and `/readyz` says no. */
@@ -26,6 +29,17 @@ export interface AppParts {
   /** Milliseconds between comments that keep an idle event stream open. Default: 15 seconds. */
   readonly heartbeat?: number;
   readonly logger?: FastifyServerOptions['logger'];
+}
+
+/** What a service with identities is guarded by. */
+export interface Guard {
+  readonly access: Access;
+  /** Namespace whose rights count, for what people are told. */
+  readonly namespace: string;
+  /** Requests of one identity. */
+  readonly perMinute: number;
+  /** Milliseconds, of a clock that only goes forward. */
+  now(): number;
 }
 
 /** The instruments of the service, in a registry of their own. */

@@ -357,6 +357,39 @@ export const Rerun = z
   .optional()
   .meta({ id: 'Rerun' });
 
+export const ApprovalBody = z
+  .strictObject({
+    ref: z
+      .string()
+      .min(1)
+      .max(500)
+      .describe('The ref under which it was looked at, for people.')
+      .meta({ examples: ['tektoncd/pipeline#4638'] }),
+    commit: z
+      .string()
+      .regex(/^[0-9a-fA-F]{40}$/)
+      .describe('The whole SHA of the commit that is approved.'),
+  })
+  .meta({ id: 'ApprovalRequest' });
+
+const approval = {
+  commit: z.string().describe('Exactly this one is approved.'),
+  ref: z.string().describe('The ref under which it was looked at.'),
+  by: z.string(),
+  at: time,
+};
+
+export const Approval = z.object(approval).meta({ id: 'Approval' });
+
+export const Approved = z
+  .object({
+    ...approval,
+    outcome: z.enum(['created', 'known']).describe('`known`: it was approved before, as told.'),
+  })
+  .meta({ id: 'Approved' });
+
+export const ApprovalList = z.object({ approvals: list(Approval) }).meta({ id: 'ApprovalList' });
+
 const check = z.object({
   name: z.string(),
   ok: z.boolean(),

@@ -1,8 +1,18 @@
+import type { Approval } from '../access/approvals.ts';
 import type { Build } from '../builds/build.ts';
 import type { BuildEvent } from '../builds/event.ts';
 import type { Outcome } from '../builds/failure.ts';
 import type { BuildQuery } from '../engine/engine.ts';
-import type { Components, Install, Links, PlanAnswer, Readiness, Submitted } from './answers.ts';
+import type {
+  ApprovalList,
+  Approved,
+  Components,
+  Install,
+  Links,
+  PlanAnswer,
+  Readiness,
+  Submitted,
+} from './answers.ts';
 
 /** A build, with links where a service answers. */
 export type LinkedBuild = Build & { readonly links?: Links };
@@ -40,5 +50,10 @@ export interface Service {
   cancel(tag: string): Promise<Outcome<LinkedBuild>>;
   rerun(tag: string, options: { readonly rebuild: boolean }): Promise<Outcome<LinkedBuild>>;
   components(): Promise<Outcome<Components>>;
+  /** Vouches for a commit; `body` is `{ref, commit}` as JSON data, not checked yet. */
+  approve(body: unknown, by: string): Promise<Outcome<Approved>>;
+  approvals(): Promise<Outcome<ApprovalList>>;
+  /** The approval that was taken away. */
+  withdraw(commit: string): Promise<Outcome<Approval>>;
   readiness(): Promise<Readiness>;
 }

@@ -213,6 +213,37 @@ export const reasons = {
     owner: 'request',
     title: 'The request comes from a foreign site',
   },
+  'not-authenticated': {
+    status: 401,
+    exit: 2,
+    owner: 'request',
+    title: 'The service does not know who asks',
+  },
+  'not-permitted': {
+    status: 403,
+    exit: 2,
+    owner: 'request',
+    title: 'The caller may not do this',
+  },
+  'not-approved': {
+    status: 403,
+    exit: 3,
+    owner: 'ref',
+    title: 'Nobody has approved the code',
+  },
+  'approval-not-found': { status: 404, exit: 5, owner: 'request', title: 'No such approval' },
+  'too-many-requests': {
+    status: 429,
+    exit: 4,
+    owner: 'request',
+    title: 'The caller asks too often',
+  },
+  'access-unavailable': {
+    status: 503,
+    exit: 4,
+    owner: 'infrastructure',
+    title: 'The cluster does not say who may do what',
+  },
   'not-finished': { status: 409, exit: 2, owner: 'request', title: 'The build is not finished' },
   'not-installable': {
     status: 409,

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import type { Submitted } from '../api/answers.ts';
 import type { Build } from '../builds/build.ts';
 import { demand, FailureError } from '../builds/failure.ts';
@@ -10,6 +9,7 @@ import { followBuild } from './follow-build.ts';
 import { renderFailures } from './print-failures.ts';
 import { styleOf } from './render/style.ts';
 import { renderSummary } from './render/summary.ts';
+import { requesterHere } from './requester-here.ts';
 
 /** `tributary build REF… --name N`: asks for a build and follows it to its end. */
 export async function build(
@@ -20,7 +20,7 @@ export async function build(
   await using opened = await context.openService({ work: true });
   if (!flags.wait && opened.kind === 'local') throw new FailureError(nobodyBuilds);
   const body = await assembleBody(context, opened.service, refs, flags);
-  const submitted = demand(await opened.service.submit(body, requester(context)));
+  const submitted = demand(await opened.service.submit(body, requesterHere(context.io)));
   announce(context, submitted);
   if (!flags.wait) {
     printAnswer(context, submitted);
@@ -112,10 +112,6 @@ function printAnswer(context: CliContext, submitted: Submitted): void {
 
 function adviseRerun({ io, globals }: CliContext, { tag }: Submitted): void {
   if (!globals.json) io.err(`It failed before. To try again: tributary rerun ${tag}\n`);
-}
-
-function requester({ io }: CliContext): string {
-  return io.environment['USER'] || userInfo().username;
 }
 
 const nobodyBuilds = {

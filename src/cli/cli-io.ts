@@ -22,6 +22,8 @@ export interface CliIo {
 /** Options that every verb has. */
 export interface GlobalOptions {
   readonly server?: string;
+  /** Proves to the service who calls. */
+  readonly token?: string;
   readonly product?: string;
   readonly config?: string;
   readonly json: boolean;

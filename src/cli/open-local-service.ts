@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { createNotify } from '../adapters/notify.ts';
 import { createBuildService } from '../api/build-service.ts';
+import type { Guard } from '../api/parts.ts';
 import type { Service } from '../api/service.ts';
 import { FailureError } from '../builds/failure.ts';
 import { once } from '../builds/once.ts';
@@ -9,6 +10,7 @@ import { findProductFile, type ReadProduct, readProduct } from '../config/read-p
 import type { Engine } from '../engine/engine.ts';
 import { registerOwner } from '../engine/local/owner.ts';
 import { temporaryFolder } from '../engine/local/state-folder.ts';
+import { openAccess, trustOf } from './open-access.ts';
 import { openLocalEngine } from './open-local-engine.ts';
 import { requestParts } from './request-parts.ts';
 
@@ -25,10 +27,16 @@ interface LocalServiceOptions {
   readonly observe?: (engine: Engine) => Engine;
 }
 
+interface LocalService {
+  readonly service: Service;
+  readonly engine: Engine;
+  /** Who may use it over a network; undefined: whoever reaches it. */
+  readonly guard: Guard | undefined;
+  close(): Promise<void>;
+}
+
 /** Everything that Tributary does, in this process, on the local engine. */
-export async function openLocalService(
-  options: LocalServiceOptions,
-): Promise<{ readonly service: Service; readonly engine: Engine; close(): Promise<void> }> {
+export async function openLocalService(options: LocalServiceOptions): Promise<LocalService> {
   const { configuration, environment, work, url, observe = (engine) => engine } = options;
   const report = (text: string, error?: unknown) => {
     const why = error instanceof Error ? `: ${error.message}` : '';
@@ -40,27 +48,32 @@ export async function openLocalService(
   const engine = observe(local.engine);
   const product = once(() => findProduct(options));
   const scratch = await makeScratchFolder(configuration.state);
+  const { guard, approvals, close: closeAccess } = await openAccess(configuration, environment);
+  const { ownerOf, ...parts } = requestParts({
+    configuration,
+    product,
+    environment,
+    scratch: scratch.folder,
+    signal: ending.signal,
+    // A command by itself has the time of whoever typed it.
+    ...(url !== undefined && { answerSeconds: configuration.limits['answer-seconds'] }),
+  });
   const service = createBuildService({
     engine,
     product: async () => (await product()).product,
     configuration,
     url: () => url,
-    ...requestParts({
-      configuration,
-      product,
-      environment,
-      scratch: scratch.folder,
-      signal: ending.signal,
-      // A command by itself has the time of whoever typed it.
-      ...(url !== undefined && { answerSeconds: configuration.limits['answer-seconds'] }),
-    }),
+    ...parts,
+    approvals,
+    trust: { ...trustOf(configuration), ownerOf },
   });
   const close = async () => {
     ending.abort();
+    closeAccess();
     await local.close();
     await scratch.remove();
   };
-  return { service, engine, close };
+  return { service, engine, guard, close };
 }
 
 /** The product file that is named, or lies beside the configuration. Throws FailureError `bad-product`. */

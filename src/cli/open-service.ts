@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { FailureError } from '../builds/failure.ts';
 import { loadConfiguration } from '../config/load-config.ts';
+import { callerToken } from './caller-token.ts';
 import type { CliIo, GlobalOptions, OpenedService } from './cli-io.ts';
 import { findRunningService } from './running-service.ts';
 
@@ -13,10 +14,10 @@ export async function openService(
   io: CliIo,
   { work }: { readonly work: boolean },
 ): Promise<OpenedService> {
-  if (globals.server !== undefined) return openRemote(checkUrl(globals.server));
+  if (globals.server !== undefined) return openRemote(checkUrl(globals.server), globals, io);
   const configuration = await loadConfiguration(globals.config, io.environment);
   const running = await findRunningService(join(configuration.state, 'service.json'));
-  if (running !== undefined) return openRemote(running);
+  if (running !== undefined) return openRemote(running, globals, io);
 
   const { openLocalService } = await import('./open-local-service.ts');
   const local = await openLocalService({
@@ -28,9 +29,13 @@ export async function openService(
   return { service: local.service, kind: 'local', [Symbol.asyncDispose]: () => local.close() };
 }
 
-async function openRemote(url: string): Promise<OpenedService> {
+async function openRemote(
+  url: string,
+  { token }: GlobalOptions,
+  { environment }: CliIo,
+): Promise<OpenedService> {
   const { createRemoteService } = await import('./remote-service.ts');
-  const service = createRemoteService(url);
+  const service = createRemoteService(url, callerToken(token, environment));
   return { service, kind: 'remote', [Symbol.asyncDispose]: () => service[Symbol.asyncDispose]() };
 }
 

@@ -446,3 +446,28 @@ describe('logs', () => {
     expect((await run(['logs', tag, 'image/none'])).code).toBe(5);
   });
 });
+
+describe('vouching for commits', () => {
+  const commit = 'b3cbe872a3231dbf0c7d7cd59ae08329db9b22cc';
+
+  test('approve, list and withdraw', async () => {
+    const service = new FakeService();
+    const approved = await run(['approve', `${ref}@${commit}`], { service });
+    expect([approved.code, approved.out]).toEqual([
+      0,
+      `${commit} of ${ref} is approved. Whoever asks for it now gets it built.\n`,
+    ]);
+    const again = await run(['approve', `${ref}@${commit}`], { service });
+    expect(again.out).toContain('is approved before, by ada');
+    const list = await run(['approvals'], { service });
+    expect(list.out).toContain(`${commit}  ${ref}  ada  2026-11-23 10:00:00`);
+    expect((await run(['withdraw', `${ref}@${commit}`], { service })).code).toBe(0);
+    expect((await run(['withdraw', commit], { service })).code).toBe(5);
+    expect((await run(['approvals'], { service })).err).toBe('Nothing is approved.\n');
+  });
+
+  test('a ref without its commit is refused: what is there now may not be what was looked at', async () => {
+    const { code, err } = await run(['approve', ref]);
+    expect([code, err]).toEqual([2, expect.stringContaining('No commit is named')]);
+  });
+});

@@ -49,6 +49,10 @@ export function createProgram(
       'talk to this service; default: TRIBUTARY_SERVER, else the one of the state folder, else work here',
     )
     .option(
+      '--token <token>',
+      'who asks, for a service on a cluster; default: TRIBUTARY_TOKEN (others of this machine do not see it there), else that of the current kubeconfig',
+    )
+    .option(
       '--product <file>',
       'product file; default: TRIBUTARY_PRODUCT, else product.yaml beside the configuration',
     )
@@ -150,9 +154,31 @@ export function createProgram(
     .summary('list what can be asked for')
     .action(verb(async (cli) => (await import('./components.ts')).components(cli)));
   program
+    .command('approve <commit>')
+    .summary('vouch for a commit, so that it is built')
+    .description(
+      'Vouches for exactly one commit, REF@SHA with all 40 digits, as the refusal of a build shows it: tektoncd/pipeline#4638@SHA. What is pushed to the ref later is not approved.',
+    )
+    .action(
+      verb(async (cli, commit: string) => (await import('./approve.ts')).approve(cli, commit)),
+    );
+  program
+    .command('approvals')
+    .summary('list commits that somebody vouches for')
+    .action(verb(async (cli) => (await import('./approve.ts')).approvals(cli)));
+  program
+    .command('withdraw <commit>')
+    .summary('take an approval back: SHA, or REF@SHA')
+    .action(
+      verb(async (cli, commit: string) => (await import('./approve.ts')).withdraw(cli, commit)),
+    );
+  program
     .command('serve')
     .summary('run the service')
-    .option('--listen <address>', 'HOST:PORT, loopback only; default: what the configuration says')
+    .option(
+      '--listen <address>',
+      'HOST:PORT, loopback only unless callers are identities of a cluster; default: what the configuration says',
+    )
     .action(
       verb(async (cli, flags: { listen?: string }) =>
         (await import('./serve.ts')).serve(cli, flags),
@@ -208,12 +234,13 @@ function withRequestOptions(command: Command): Command {
 }
 
 function globalsOf(program: Command, io: CliIo): GlobalOptions {
-  const { server, product, config, json, color } = program.opts();
-  const { TRIBUTARY_SERVER, TRIBUTARY_PRODUCT } = io.environment;
+  const { server, token, product, config, json, color } = program.opts();
+  const { TRIBUTARY_SERVER, TRIBUTARY_TOKEN, TRIBUTARY_PRODUCT } = io.environment;
   const or = (option: string | undefined, variable: string | undefined) =>
     option ?? (variable || undefined);
   return {
     ...defined('server', or(server, TRIBUTARY_SERVER)),
+    ...defined('token', or(token, TRIBUTARY_TOKEN)),
     ...defined('product', or(product, TRIBUTARY_PRODUCT)),
     ...defined('config', config),
     json: json === true,

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, fetch, type Response } from 'undici';
+import type { Approval } from '../access/approvals.ts';
 import type {
+  ApprovalList,
+  Approved,
   Components,
   Install,
   PlanAnswer,
@@ -13,21 +16,38 @@ import type { LinkedBuild, LinkedBuildPage, Service } from '../api/service.ts';
 import type { BuildEvent } from '../builds/event.ts';
 import { type Failure, FailureError, type Outcome, reasons } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
+import { authorize } from './authorize.ts';
+import type { TokenSource } from './caller-token.ts';
 import { parseEvents } from './parse-events.ts';
 
-/** A service that is reached by HTTP; `base` is its URL. */
-export function createRemoteService(base: string): Service & AsyncDisposable {
+/** A service that is reached by HTTP; `base` is its URL, `tokens` prove to it who calls. */
+export function createRemoteService(base: string, tokens?: TokenSource): Service & AsyncDisposable {
   // An event stream or a log may be silent for as long as a compiler is.
   const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 5000 } });
   const root = base.replace(/\/+$/, '');
 
+  const authorization = authorize(root, tokens);
+
   const send = async (path: string, options: RequestOptions = {}): Promise<Response> => {
+    const response = await sendOnce(path, options);
+    const challenge = response.headers.get('www-authenticate');
+    if (response.status !== 401 || !(await authorization.answerChallenge(challenge)))
+      return response;
+    await response.body?.cancel();
+    return sendOnce(path, options);
+  };
+
+  const sendOnce = async (path: string, options: RequestOptions): Promise<Response> => {
+    const who = authorization.header();
     try {
       return await fetch(`${root}${path}`, {
         dispatcher: agent,
         method: options.method ?? 'GET',
+        // Whoever is named by a redirect is somebody else.
+        redirect: 'manual',
         headers: {
           accept: 'application/json',
+          ...(who === undefined ? {} : { authorization: who }),
           ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
           ...options.headers,
         },
@@ -94,13 +114,22 @@ export function createRemoteService(base: string): Service & AsyncDisposable {
     rerun: (tag, options) =>
       ask<LinkedBuild>(`${at(tag)}/rerun`, { method: 'POST', body: options }),
     components: () => ask<Components>('/api/components'),
+    approve: (body, by) =>
+      ask<Approved>('/api/approvals', {
+        method: 'POST',
+        body,
+        headers: { 'x-tributary-requester': by },
+      }),
+    approvals: () => ask<ApprovalList>('/api/approvals'),
+    withdraw: (commit) =>
+      ask<Approval>(`/api/approvals/${encodeURIComponent(commit)}`, { method: 'DELETE' }),
     readiness: async () => read<Readiness>(await send('/readyz'), root),
     [Symbol.asyncDispose]: () => agent.destroy(),
   };
 }
 
 interface RequestOptions {
-  readonly method?: 'POST';
+  readonly method?: 'POST' | 'DELETE';
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
@@ -174,6 +203,7 @@ async function read<Answer>(response: Response, root: string): Promise<Answer> {
 
 /** What the service refused, in its own words; whatever is no Problem did not come from a service of ours. */
 async function refusal(response: Response, root: string): Promise<Outcome<never>> {
+  if (response.status >= 300 && response.status < 400) return failed(sentOn(response, root));
   const problem = (await response.json().catch(() => undefined)) as Partial<Problem> | undefined;
   const known: Failure[] = (problem?.problems ?? []).filter(({ reason }) => reason in reasons);
   const [first, ...rest] = known;
@@ -183,6 +213,16 @@ async function refusal(response: Response, root: string): Promise<Outcome<never>
     detail: `${root} answered with status ${response.status}, and not as Tributary does.`,
     hint: 'Check --server (or TRIBUTARY_SERVER): it is the URL of a service, such as http://127.0.0.1:8080.',
   });
+}
+
+function sentOn({ status, headers }: Response, root: string): Failure {
+  const location = headers.get('location') ?? '';
+  const origin = URL.canParse(location, root) ? new URL(location, root).origin : 'another place';
+  return {
+    reason: 'server-unavailable',
+    detail: `${root} sends on to ${origin} (status ${status}).`,
+    hint: `If that is the service, name it: --server ${origin}`,
+  };
 }
 
 function unavailable(root: string, error: unknown): FailureError {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
+import type { TrustParts } from '../access/trust.ts';
 import { createBuilder } from '../adapters/builder/buildah.ts';
 import { toolSet } from '../adapters/builder/tool-set.ts';
 import { openGit } from '../adapters/git/git.ts';
@@ -17,6 +18,7 @@ import { lockDigest, tagFor } from '../plan/tag.ts';
 import { locateIn, type ProductText } from '../product/place.ts';
 import type { CheckedRequest } from '../request/check-request.ts';
 import { readRequest } from '../request/read-request.ts';
+import { findOwner } from '../resolve/find-owner.ts';
 import { ProductVerdicts } from '../resolve/product-verdicts.ts';
 import { remembered } from '../resolve/remembered-mirrors.ts';
 import { type LockedRequest, type Resolution, resolveRequest } from '../resolve/resolve-request.ts';
@@ -44,7 +46,9 @@ interface RequestPartsOptions {
 /** Milliseconds that a server may be silent while somebody waits for an answer. */
 const idle = 10_000;
 
-interface RequestParts extends Pick<ServiceParts, 'resolve' | 'plan' | 'checks'> {
+interface RequestParts
+  extends Pick<ServiceParts, 'resolve' | 'plan' | 'checks'>,
+    Pick<TrustParts, 'ownerOf'> {
   /** What is wrong with a release of the product as it is: for what a build would fail that changes nothing. */
   examine(release: string): Promise<readonly Failure[]>;
 }
@@ -205,7 +209,10 @@ export function requestParts({
     ),
   );
 
-  return { resolve, plan, checks, examine };
+  const ownerOf: TrustParts['ownerOf'] = async (reading) =>
+    findOwner(reading, (await tools()).answering);
+
+  return { resolve, plan, checks, examine, ownerOf };
 }
 
 function platformOf(arch: string): string {

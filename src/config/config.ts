@@ -52,6 +52,55 @@ function gibibytes(usual: number) {
 
 const credential = z.strictObject({ username: z.string(), password: secret });
 
+const owner = z.string().regex(/^[^\s/]+(\/[^\s/]+)*$/, 'it is neither OWNER nor HOST/OWNER');
+
+const access = z
+  .strictObject({
+    callers: z
+      .enum(['anyone', 'kubernetes'])
+      .default('anyone')
+      .describe(
+        'Who may use the service. `anyone`: whoever reaches it, so it listens on loopback only. `kubernetes`: whoever sends a bearer token that the cluster knows (TokenReview), for what they may do to `pipelineruns.tekton.dev` in `namespace` (SubjectAccessReview); `/healthz`, `/readyz`, `/metrics` and `/openapi.json` are open to all.',
+      ),
+    namespace: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "Namespace whose rights count, and that approvals lie in; default: the service's own.",
+      ),
+    audiences: z
+      .array(z.string().min(1))
+      .default([])
+      .describe(
+        "Audiences that a token may be made for (`kubectl create token NAME --audience tributary`); default: those of the cluster's API.",
+      ),
+    'requests-per-minute': z
+      .number()
+      .int()
+      .min(1)
+      .default(600)
+      .describe('Requests of one identity to one replica; what is more is refused with 429.'),
+    trust: z
+      .strictObject({
+        demand: z
+          .enum(['approved', 'allowed', 'none'])
+          .optional()
+          .describe(
+            'What every ref of a build must have at least. `approved`: somebody vouches for exactly its commit (`tributary approve`). `allowed`: that, or it comes from a repository of one of `owners`. `none`: nothing. Default: `allowed` with the callers of a cluster; with `anyone`, `none`, because whoever reaches a service on a laptop could run the code without it.',
+          ),
+        owners: z
+          .array(owner)
+          .default([])
+          .describe(
+            'Owners of repositories whose code is built without approval: `tektoncd` (on GitHub), `gitlab.com/group`. Where a pull request comes from is asked of its forge, which has to be in `forges`.',
+          ),
+      })
+      .prefault({}),
+  })
+  .prefault({})
+  .describe('Who may use the service, and which code it builds for them.');
+
 export const Configuration = z.strictObject({
   state: z
     .string()
@@ -68,7 +117,9 @@ export const Configuration = z.strictObject({
     .string()
     .regex(/^[^\s]+:\d+$/)
     .default('127.0.0.1:8080')
-    .describe('Address and port of the service; loopback only.'),
+    .describe(
+      'Address and port of the service; loopback only, unless `access.callers` are those of a cluster.',
+    ),
   url: z
     .url()
     .optional()
@@ -104,6 +155,7 @@ export const Configuration = z.strictObject({
     .describe('Further registries (bases, mirrors) and how to reach them.'),
   authfile: z.string().optional().describe('containers-auth.json(5) to pull base images with.'),
   remotes: z.record(z.string(), remote).describe('Named places that builds are pushed to.'),
+  access,
   platforms: z
     .array(z.literal('linux/amd64').or(z.literal('linux/arm64')))
     .length(1)

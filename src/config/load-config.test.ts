@@ -42,6 +42,16 @@ describe('loadConfiguration', () => {
     });
   });
 
+  test('callers of a cluster may come over a network', async () => {
+    const configuration = await load(
+      'listen: 0.0.0.0:8080\nremotes: {a: {push: r}}\naccess: {callers: kubernetes, trust: {owners: [tektoncd, gitlab.com/group]}}\n',
+    );
+    expect(configuration.access).toMatchObject({
+      ...{ callers: 'kubernetes', 'requests-per-minute': 600, audiences: [] },
+      trust: { owners: ['tektoncd', 'gitlab.com/group'] },
+    });
+  });
+
   test('reads paths relative to the file, and ~ as the home folder', async () => {
     const configuration = await load(`
 state: state

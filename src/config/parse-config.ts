@@ -35,10 +35,10 @@ export function parseConfiguration(
 /** What the schema cannot say. */
 function contradictions(configuration: Configuration): { path: string[]; text: string }[] {
   const found: { path: string[]; text: string }[] = credentialsInUrls(configuration);
-  if (!isLoopback(configuration.listen)) {
+  if (isUnprotected(configuration.listen, configuration)) {
     found.push({
       path: ['listen'],
-      text: `\`listen\`: ${configuration.listen} is not a loopback address; the service knows no users, so it listens on 127.0.0.1, [::1] or localhost only`,
+      text: `\`listen\`: ${configuration.listen} is not a loopback address; without \`access.callers: kubernetes\` the service knows no users, so it listens on 127.0.0.1, [::1] or localhost only`,
     });
   }
   if (configuration.engine === 'tekton' && configuration.tekton === undefined) {
@@ -108,9 +108,14 @@ function credentialsInUrls(configuration: Configuration): { path: string[]; text
 }
 
 /** Whether `host:port` names this machine only. */
-export function isLoopback(listen: string): boolean {
+function isLoopback(listen: string): boolean {
   const host = listen.replace(/:\d+$/, '');
   return host === 'localhost' || host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+/** Whether a service at `host:port` could be used by whoever reaches it over a network. */
+export function isUnprotected(listen: string, { access }: Pick<Configuration, 'access'>): boolean {
+  return access.callers === 'anyone' && !isLoopback(listen);
 }
 
 /** Paths in the file are relative to the file: it can be moved together with what it names. */

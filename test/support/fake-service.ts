@@ -1,10 +1,14 @@
+import type { Approval } from '../../src/access/approvals.ts';
 import type {
+  ApprovalList,
+  Approved,
   Components,
   Install,
   PlanAnswer,
   Readiness,
   Submitted,
 } from '../../src/api/answers.ts';
+import { createApprovalService } from '../../src/api/approval-service.ts';
 import { renderLinks } from '../../src/api/links.ts';
 import { renderInstall } from '../../src/api/render-install.ts';
 import type { LinkedBuild, LinkedBuildPage, Service } from '../../src/api/service.ts';
@@ -14,6 +18,7 @@ import type { Failure, Outcome, Reason } from '../../src/builds/failure.ts';
 import { failed, ok } from '../../src/builds/result.ts';
 import type { BuildQuery } from '../../src/engine/engine.ts';
 import type { CommitSha, ComponentName, Digest, Tag, TreeSha } from '../../src/plan/names.ts';
+import { memoryApprovals } from './memory-approvals.ts';
 
 const digest = `sha256:${'1'.repeat(64)}` as Digest;
 const commit = 'b3cbe872a3231dbf0c7d7cd59ae08329db9b22cc';
@@ -117,6 +122,11 @@ export const exampleBuild: Build = {
   failure: null,
 };
 
+/** Approvals of a service where nothing is approved. */
+export function newVouching() {
+  return createApprovalService(memoryApprovals(), () => new Date('2026-11-23T10:00:00Z'));
+}
+
 /** A service that is steered by its fields, and notes what it was asked. */
 export class FakeService implements Service {
   readonly bodies: unknown[] = [];
@@ -134,6 +144,7 @@ export class FakeService implements Service {
   told: BuildEvent[] = [];
   more: Promise<BuildEvent[]> | undefined;
   endedStreams = 0;
+  vouching = newVouching();
   logPieces: string[] | undefined;
 
   async submit(body: unknown, requester: string): Promise<Outcome<Submitted>> {
@@ -261,6 +272,18 @@ export class FakeService implements Service {
   async rerun(_tag: string, options: { readonly rebuild: boolean }): Promise<Outcome<LinkedBuild>> {
     this.reruns.push({ ...options });
     return ok(this.build);
+  }
+
+  async approve(body: unknown, by: string): Promise<Outcome<Approved>> {
+    return this.vouching.approve(body, by);
+  }
+
+  async approvals(): Promise<Outcome<ApprovalList>> {
+    return this.vouching.approvals();
+  }
+
+  async withdraw(commit: string): Promise<Outcome<Approval>> {
+    return this.vouching.withdraw(commit);
   }
 
   async components(): Promise<Outcome<Components>> {

@@ -33,6 +33,8 @@ const migrations: readonly string[] = [
    CREATE INDEX events_in_order ON events (tag, sequence);`,
   // Days (YYYY-MM-DD) on which somebody looked for what is to be forgotten.
   'CREATE TABLE days (day TEXT PRIMARY KEY) STRICT;',
+  // Commits that somebody vouches for.
+  'CREATE TABLE approvals ("commit" TEXT PRIMARY KEY, ref TEXT NOT NULL, "by" TEXT NOT NULL, at TEXT NOT NULL) STRICT;',
 ];
 
 /**

@@ -112,7 +112,7 @@ test('a database of the first version is brought up to date, with all that is in
   store.setOwner(build.tag, 'someone');
   const before = [store.find(build.tag), store.events(build.tag, 0)];
   store.close();
-  changed(file(), 'DROP TABLE days; PRAGMA user_version = 1');
+  changed(file(), 'DROP TABLE days; DROP TABLE approvals; PRAGMA user_version = 1');
   store = openSqliteStore(file());
   expect([store.find(build.tag), store.events(build.tag, 0)]).toEqual(before);
   store.removeOld(new Date(), 14);

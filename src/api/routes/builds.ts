@@ -4,6 +4,7 @@ import { RequestBody } from '../../request/request-body.ts';
 import { sendFailures, sendOutcome } from '../answer-errors.ts';
 import { problems } from '../describe-api.ts';
 import type { App, AppParts } from '../parts.ts';
+import { requesterOf } from '../requester-of.ts';
 import { Build, BuildPage, BuildState, Rerun, Submitted } from '../schema.ts';
 
 /** `tag` in a path. */
@@ -32,7 +33,10 @@ export function buildRoutes(app: App, { service }: AppParts): void {
     description:
       'Answers when every ref is resolved; building goes on in the background. 200: the same was asked before, and this is its build (where it failed by its code: with the failure; POST to `links.rerun` tries again). 201: a run began.',
     headers: z.object({
-      'x-tributary-requester': z.string().optional().describe('Who asks, as shown to people.'),
+      'x-tributary-requester': z
+        .string()
+        .optional()
+        .describe('Who asks, as shown to people; with a bearer token, its owner does.'),
     }),
     body: RequestBody,
     response: {
@@ -125,10 +129,4 @@ export function buildRoutes(app: App, { service }: AppParts): void {
       return sendOutcome(request, reply, outcome);
     },
   );
-}
-
-/** Who asks, as they say themselves: it is shown to people and decides nothing. */
-function requesterOf(request: FastifyRequest): string {
-  const said = request.headers['x-tributary-requester'];
-  return typeof said === 'string' && /^[\w.@+-]{1,100}$/.test(said) ? said : 'anonymous';
 }

@@ -1,0 +1,99 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { BoundedMap } from './bounded-map.ts';
+import type { Access, Caller, Permission } from './caller.ts';
+import { createRateLimit } from './rate-limit.ts';
+import { rememberedAccess } from './remembered-access.ts';
+
+const ada: Caller = { user: 'ada', groups: [], extra: {} };
+let time = 0;
+let asked: string[];
+let known: Map<string, Caller>;
+let allowed: boolean;
+let broken: boolean;
+let access: Access;
+
+beforeEach(() => {
+  time = 0;
+  asked = [];
+  known = new Map([['of-ada', ada]]);
+  allowed = true;
+  broken = false;
+  const asking: Access = {
+    identify: async (token) => {
+      asked.push(token);
+      if (broken) throw new Error('away');
+      return known.get(token);
+    },
+    allows: async ({ user }: Caller, permission: Permission) => {
+      asked.push(`${user} ${permission}`);
+      return allowed;
+    },
+  };
+  access = rememberedAccess(asking, () => time);
+});
+
+describe('what the cluster answered', () => {
+  test('counts for half a minute, and no longer', async () => {
+    for (time of [0, 29_999]) expect(await access.identify('of-ada')).toBe(ada);
+    expect(asked).toHaveLength(1);
+    known.clear();
+    time = 30_000;
+    expect(await access.identify('of-ada')).toBeUndefined();
+  });
+
+  test('counts for three seconds where it was no: a right that was just given works soon', async () => {
+    allowed = false;
+    expect(await access.allows(ada, 'create')).toBe(false);
+    allowed = true;
+    time = 2999;
+    expect(await access.allows(ada, 'create')).toBe(false);
+    time = 3000;
+    expect(await access.allows(ada, 'create')).toBe(true);
+  });
+
+  test('counts for that caller and permission alone', async () => {
+    await access.allows(ada, 'create');
+    await access.allows(ada, 'get');
+    await access.allows({ ...ada, groups: ['admins'] }, 'get');
+    expect(asked).toEqual(['ada create', 'ada get', 'ada get']);
+  });
+
+  test('is asked once for many at the same time', async () => {
+    await Promise.all(Array.from({ length: 20 }, () => access.identify('of-ada')));
+    expect(asked).toHaveLength(1);
+  });
+
+  test('is not kept where it failed', async () => {
+    broken = true;
+    await expect(access.identify('of-ada')).rejects.toThrow('away');
+    broken = false;
+    expect(await access.identify('of-ada')).toBe(ada);
+  });
+});
+
+test('a bounded map forgets what was set longest ago', () => {
+  const map = new BoundedMap<string, number>(2);
+  map.set('a', 1);
+  map.set('b', 2);
+  map.set('a', 3);
+  map.set('c', 4);
+  expect([map.size, map.get('a'), map.get('b'), map.get('c')]).toEqual([2, 3, undefined, 4]);
+});
+
+describe('the limit of requests', () => {
+  test('is one for each caller, and fills evenly', () => {
+    const wait = createRateLimit(3, () => time);
+    expect([wait('ada'), wait('ada'), wait('ada')]).toEqual([0, 0, 0]);
+    expect(wait('ada')).toBe(20);
+    expect(wait('bob')).toBe(0);
+    time = 20_000;
+    expect(wait('ada')).toBe(0);
+    expect(wait('ada')).toBeGreaterThan(0);
+  });
+
+  test('never saves up more than a minute of them', () => {
+    const wait = createRateLimit(2, () => time);
+    time = 3_600_000;
+    expect([wait('ada'), wait('ada'), wait('ada') > 0]).toEqual([0, 0, true]);
+  });
+});
