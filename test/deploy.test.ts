@@ -1,0 +1,173 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { attributes, type Permission, roles } from '../src/access/caller.ts';
+import { parseConfiguration } from '../src/config/parse-config.ts';
+import { tagLabel } from '../src/engine/tekton/run-names.ts';
+import { parseProduct } from '../src/product/load-product.ts';
+import { renderOverlay } from './support/render-overlay.ts';
+import type { Json } from './support/service.ts';
+
+const checkout = join(import.meta.dirname, '..');
+const overlays = ['kubernetes', 'openshift', 'knative'] as const;
+
+/** Everything that `kubectl apply -k` of an overlay applies, by `Kind/name`. */
+function build(overlay: (typeof overlays)[number]): ReadonlyMap<string, Json> {
+  return new Map(renderOverlay(overlay).map((one) => [`${one.kind}/${one.metadata.name}`, one]));
+}
+
+const built = Object.fromEntries(overlays.map((name) => [name, build(name)])) as Record<
+  (typeof overlays)[number],
+  ReadonlyMap<string, Json>
+>;
+const find = (overlay: (typeof overlays)[number], name: string): Json => {
+  const object = built[overlay].get(name);
+  if (object === undefined) throw new Error(`${overlay} has no ${name}`);
+  return object;
+};
+
+/** The pod template of the service. */
+function serviceOf(overlay: (typeof overlays)[number]): Json {
+  return find(overlay, overlay === 'knative' ? 'Service/tributary' : 'Deployment/tributary').spec
+    .template.spec;
+}
+
+describe.for(overlays)('%s', (overlay) => {
+  test('the service has no right on its machine and no file that it may write but its caches', () => {
+    const { containers, volumes, securityContext = {} } = serviceOf(overlay);
+    const [container] = containers;
+    expect({ ...securityContext, ...container.securityContext }).toMatchObject({
+      runAsNonRoot: true,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    const writable = container.volumeMounts.filter(({ readOnly }: Json) => readOnly !== true);
+    for (const { name } of writable)
+      expect(volumes.find((volume: Json) => volume.name === name)).toHaveProperty('emptyDir');
+    expect(container.readinessProbe.httpGet.path).toBe('/readyz');
+    expect(container.resources.limits).toHaveProperty('memory');
+  });
+
+  test('the push secret is none of the service', () => {
+    expect(JSON.stringify(serviceOf(overlay))).not.toContain('tributary-push');
+  });
+
+  test('configuration and product can be read, and guard the service', () => {
+    const config = find(overlay, 'ConfigMap/tributary-config').data['config.yaml'];
+    const product = find(overlay, 'ConfigMap/tributary-product').data['product.yaml'];
+    const parsed = parseConfiguration(config, '/etc/tributary/config.yaml', '/var/lib/tributary');
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.failures));
+    expect(parsed.value).toMatchObject({
+      listen: '0.0.0.0:8080',
+      access: { callers: 'kubernetes' },
+      tekton: { image: serviceOf(overlay).containers[0].image },
+    });
+    expect(parseProduct(product, 'product.yaml')).toMatchObject({ ok: true });
+  });
+
+  test('everything but what is of the whole cluster lies in the namespace', () => {
+    const outside = [...built[overlay].values()].filter(
+      ({ metadata }) => metadata.namespace === undefined,
+    );
+    const clusterWide = ['Namespace', 'ClusterRoleBinding', 'SecurityContextConstraints'];
+    expect(outside.filter(({ kind }) => !clusterWide.includes(kind))).toEqual([]);
+    const wrong = [...built[overlay].values()].filter(
+      ({ kind, metadata }) => clusterWide.includes(kind) && metadata.namespace !== undefined,
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('pods of builds have no rule, no token, and nobody who reaches them', () => {
+    expect(find(overlay, 'ServiceAccount/tributary-build').automountServiceAccountToken).toBe(
+      false,
+    );
+    const bound = [...built[overlay].values()]
+      .filter(
+        ({ kind, roleRef }) =>
+          kind.endsWith('RoleBinding') && roleRef.name !== 'tributary-build-scc',
+      )
+      .flatMap(({ subjects }) => subjects.map(({ name }: Json) => name));
+    expect(bound).not.toContain('tributary-build');
+    const policy = find(overlay, 'NetworkPolicy/tributary-build').spec;
+    expect(policy.ingress).toEqual([]);
+    expect(policy.podSelector.matchExpressions).toEqual([{ key: tagLabel, operator: 'Exists' }]);
+  });
+});
+
+describe('rights', () => {
+  const rules = (role: string): Json[] => find('kubernetes', `Role/${role}`).rules;
+
+  test('no rule names everything, and nobody may read a Secret', () => {
+    for (const object of built.kubernetes.values()) {
+      expect(JSON.stringify(object.rules ?? [])).not.toMatch(/"\*"|"secrets"/);
+    }
+  });
+
+  test.for(Object.keys(attributes) as Permission[])('the role for %s gives it', (permission) => {
+    const right = attributes[permission].at(-1);
+    const resource = [right?.resource, right?.subresource].filter(Boolean).join('/');
+    expect(rules(roles[permission])).toContainEqual(
+      expect.objectContaining({
+        apiGroups: ['tekton.dev'],
+        resources: expect.arrayContaining([resource]),
+        verbs: expect.arrayContaining([right?.verb]),
+      }),
+    );
+  });
+
+  test.for(['tributary-viewer', 'tributary-builder', 'tributary-approver'])(
+    '%s lets nobody past the service',
+    (role) => {
+      const changing = rules(role).filter(({ verbs }) =>
+        verbs.some((verb: string) => !['get', 'list', 'watch'].includes(verb)),
+      );
+      const resources = changing.flatMap(({ resources: names }) => names);
+      expect(resources.filter((name) => !/^pipelineruns\/(build|approval)$/.test(name))).toEqual(
+        [],
+      );
+    },
+  );
+});
+
+test('two replicas, of which one stays', () => {
+  expect(find('kubernetes', 'Deployment/tributary').spec.replicas).toBe(2);
+  expect(find('kubernetes', 'PodDisruptionBudget/tributary').spec.minAvailable).toBe(1);
+});
+
+test('by Knative nothing runs while nobody asks', () => {
+  expect(built.knative.has('Deployment/tributary')).toBe(false);
+  const { apiVersion, spec } = find('knative', 'Service/tributary');
+  expect(apiVersion).toBe('serving.knative.dev/v1');
+  expect(spec.template.metadata.annotations['autoscaling.knative.dev/min-scale']).toBe('0');
+});
+
+test('on OpenShift the user of the service is given by the project', () => {
+  expect(serviceOf('openshift').securityContext).toEqual({
+    runAsNonRoot: true,
+    seccompProfile: { type: 'RuntimeDefault' },
+  });
+  expect(find('openshift', 'Route/tributary').spec.tls.insecureEdgeTerminationPolicy).toBe('None');
+});
+
+test('the component for Prometheus finds the port of the service', () => {
+  const monitor = parseAllDocuments(
+    readFileSync(join(checkout, 'deploy/components/service-monitor/service-monitor.yaml'), 'utf8'),
+  )[0]?.toJS();
+  const service = find('kubernetes', 'Service/tributary');
+  expect(service.metadata.labels).toMatchObject(monitor.spec.selector.matchLabels);
+  expect(service.spec.ports.map(({ name }: Json) => name)).toContain(
+    monitor.spec.endpoints[0].port,
+  );
+});
+
+test('in another namespace, everything lies there, and the service may still ask who calls', () => {
+  const moved = renderOverlay('kubernetes', 'elsewhere');
+  expect(JSON.stringify(moved)).not.toContain('"namespace":"tributary"');
+  const review = moved.find(({ kind }) => kind === 'ClusterRoleBinding');
+  expect(review.subjects).toEqual([
+    { kind: 'ServiceAccount', name: 'tributary', namespace: 'elsewhere' },
+  ]);
+});

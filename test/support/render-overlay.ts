@@ -1,0 +1,32 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseAllDocuments, stringify } from 'yaml';
+import type { Json } from './service.ts';
+import { tool } from './tools.ts';
+
+const checkout = join(import.meta.dirname, '../..');
+
+/** What `kubectl apply -k` of an overlay applies, with the demo's product, as docs/guides/install-on-a-cluster.md says. */
+export function renderOverlay(
+  overlay: 'kubernetes' | 'openshift' | 'knative',
+  namespace?: string,
+): readonly Json[] {
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-deploy-'));
+  try {
+    cpSync(join(checkout, 'deploy'), folder, { recursive: true });
+    const product = join(checkout, 'examples/demo/product.yaml');
+    cpSync(product, join(folder, 'overlays/kubernetes/product.yaml'));
+    const above = join(folder, 'above');
+    mkdirSync(above);
+    writeFileSync(
+      join(above, 'kustomization.yaml'),
+      stringify({ resources: [`../overlays/${overlay}`], ...(namespace && { namespace }) }),
+    );
+    const text = execFileSync(tool('kustomize'), ['build', above]).toString();
+    return parseAllDocuments(text).map((document) => document.toJS() as Json);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
