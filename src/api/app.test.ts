@@ -344,7 +344,10 @@ describe('reading', () => {
     });
     expect(rerun.statusCode).toBe(201);
     await app.inject({ method: 'POST', url: '/api/builds/test-my-thing-72a32c/rerun' });
-    expect(service.reruns).toEqual([{ rebuild: true }, { rebuild: false }]);
+    expect(service.reruns).toEqual([
+      { rebuild: true, requester: 'anonymous' },
+      { rebuild: false, requester: 'anonymous' },
+    ]);
   });
 });
 

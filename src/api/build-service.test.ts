@@ -51,8 +51,12 @@ test('what nobody vouches for is neither built nor planned: planning may run a s
 test('what was approved is built, and not again once the approval is withdrawn', async () => {
   expect(await service.approve(vouched, 'eve')).toMatchObject({ ok: true });
   expect(await service.submit({}, 'ada')).toMatchObject({ ok: true });
-  expect(await service.rerun(exampleBuild.tag, { rebuild: false })).toMatchObject({ ok: true });
+  expect(await service.rerun(exampleBuild.tag, { rebuild: false, requester: 'ada' })).toMatchObject(
+    { ok: true },
+  );
   expect(await service.withdraw(vouched.commit)).toMatchObject({ ok: true });
-  expect(await service.rerun(exampleBuild.tag, { rebuild: false })).toMatchObject(refused);
+  expect(await service.rerun(exampleBuild.tag, { rebuild: false, requester: 'ada' })).toMatchObject(
+    refused,
+  );
   expect(done).toEqual(['submit', 'rerun']);
 });

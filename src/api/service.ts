@@ -48,7 +48,10 @@ export interface Service {
   ): Promise<Outcome<AsyncIterable<string>>>;
   install(tag: string): Promise<Outcome<Install>>;
   cancel(tag: string): Promise<Outcome<LinkedBuild>>;
-  rerun(tag: string, options: { readonly rebuild: boolean }): Promise<Outcome<LinkedBuild>>;
+  rerun(
+    tag: string,
+    options: { readonly rebuild: boolean; readonly requester: string },
+  ): Promise<Outcome<LinkedBuild>>;
   components(): Promise<Outcome<Components>>;
   /** Vouches for a commit; `body` is `{ref, commit}` as JSON data, not checked yet. */
   approve(body: unknown, by: string): Promise<Outcome<Approved>>;

@@ -50,7 +50,7 @@ describe('over HTTP a service answers as in the same process', () => {
     install: (service) => service.install(tag),
     components: (service) => service.components(),
     'cancel of a finished build': (service) => service.cancel(tag),
-    rerun: (service) => service.rerun(tag, { rebuild: true }),
+    rerun: (service) => service.rerun(tag, { rebuild: true, requester: 'ada' }),
     approve: (service) =>
       service.approve({ ref: 'tektoncd/pipeline#4638', commit: 'a'.repeat(40) }, 'ada'),
     'approve what is no commit': (service) =>
@@ -78,11 +78,11 @@ describe('over HTTP a service answers as in the same process', () => {
   test('who asks, and what for', async () => {
     await remote.submit(body, 'ada');
     await remote.list({ limit: 3, state: 'failed', after: 'a b' });
-    await remote.rerun(tag, { rebuild: true });
+    await remote.rerun(tag, { rebuild: true, requester: 'eve' });
     expect([behind.requesters, behind.bodies, behind.reruns]).toEqual([
       ['ada'],
       [body],
-      [{ rebuild: true }],
+      [{ rebuild: true, requester: 'eve' }],
     ]);
     expect(behind.queries).toEqual([{ limit: 3, state: 'failed', after: 'a b' }]);
   });

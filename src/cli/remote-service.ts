@@ -111,8 +111,12 @@ export function createRemoteService(base: string, tokens?: TokenSource): Service
       }),
     install: (tag) => ask<Install>(`${at(tag)}/install`),
     cancel: (tag) => ask<LinkedBuild>(`${at(tag)}/cancel`, { method: 'POST' }),
-    rerun: (tag, options) =>
-      ask<LinkedBuild>(`${at(tag)}/rerun`, { method: 'POST', body: options }),
+    rerun: (tag, { rebuild, requester }) =>
+      ask<LinkedBuild>(`${at(tag)}/rerun`, {
+        method: 'POST',
+        body: { rebuild },
+        headers: { 'x-tributary-requester': requester },
+      }),
     components: () => ask<Components>('/api/components'),
     approve: (body, by) =>
       ask<Approved>('/api/approvals', {

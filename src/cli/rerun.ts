@@ -1,6 +1,7 @@
 import { demand, FailureError } from '../builds/failure.ts';
 import { followToEnd } from './build.ts';
 import type { CliContext } from './cli-io.ts';
+import { requesterHere } from './requester-here.ts';
 
 /** `tributary rerun TAG`: a further attempt of a finished build, followed to its end. */
 export async function rerun(
@@ -17,7 +18,9 @@ export async function rerun(
       hint: 'Start one (tributary serve), name one with --server URL, or leave --no-wait out.',
     });
   }
-  const build = demand(await opened.service.rerun(tag, { rebuild: options.rebuild }));
+  const build = demand(
+    await opened.service.rerun(tag, { rebuild: options.rebuild, requester: requesterHere(io) }),
+  );
   if (!options.wait) {
     io.out(globals.json ? `${JSON.stringify(build)}\n` : `${build.tag}  ${build.pipelinerun}\n`);
     return 0;

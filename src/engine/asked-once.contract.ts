@@ -111,8 +111,14 @@ export function askedOnceContract(rig: () => EngineRig): void {
     });
     await rig().release(build.lock.name);
     await finished(build.tag);
-    expect(await rig().engine.rerun(build.tag, { rebuild: false })).toMatchObject({
-      value: { attempt: 2, state: expect.stringMatching(/queued|running/) },
+    expect(
+      await rig().engine.rerun(build.tag, { rebuild: false, requester: 'somebody-else' }),
+    ).toMatchObject({
+      value: {
+        attempt: 2,
+        state: expect.stringMatching(/queued|running/),
+        requester: 'somebody-else',
+      },
     });
     expect(await finished(build.tag)).toMatchObject({ state: 'succeeded', attempt: 2 });
     expect(await rig().engine.rerun('nothing-000000' as Tag, { rebuild: false })).toMatchObject({

@@ -44,8 +44,11 @@ export interface Engine {
     signal: AbortSignal,
   ): Promise<AsyncIterable<string> | undefined>;
   cancel(tag: Tag): Promise<Outcome<Build>>;
-  /** A new attempt of a finished build; `rebuild` ignores hits. */
-  rerun(tag: Tag, options: { readonly rebuild: boolean }): Promise<Outcome<Build>>;
+  /** A new attempt of a finished build; `rebuild` ignores hits, `requester` asks for it (default: whoever asked before). */
+  rerun(
+    tag: Tag,
+    options: { readonly rebuild: boolean; readonly requester?: string },
+  ): Promise<Outcome<Build>>;
   /** Stops taking work and ends running steps without a verdict: a later start goes on with them. */
   close(): Promise<void>;
 }

@@ -132,7 +132,7 @@ export class FakeService implements Service {
   readonly bodies: unknown[] = [];
   readonly requesters: string[] = [];
   readonly queries: BuildQuery[] = [];
-  readonly reruns: { rebuild: boolean }[] = [];
+  readonly reruns: { rebuild: boolean; requester: string }[] = [];
   readonly resumedAfter: (string | undefined)[] = [];
   readonly cancelled: string[] = [];
   build: Build = exampleBuild;
@@ -269,7 +269,10 @@ export class FakeService implements Service {
     return ok(this.build);
   }
 
-  async rerun(_tag: string, options: { readonly rebuild: boolean }): Promise<Outcome<LinkedBuild>> {
+  async rerun(
+    _tag: string,
+    options: { readonly rebuild: boolean; readonly requester: string },
+  ): Promise<Outcome<LinkedBuild>> {
     this.reruns.push({ ...options });
     return ok(this.build);
   }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { sendOutcome } from '../answer-errors.ts';
 import { problems } from '../describe-api.ts';
 import type { App, AppParts } from '../parts.ts';
-import { requesterOf } from '../requester-of.ts';
+import { RequesterHeaders, requesterOf } from '../requester-of.ts';
 import { Approval, ApprovalBody, ApprovalList, Approved } from '../schema.ts';
 
 /** Vouching for commits, listing what is vouched for, and taking it back. */
@@ -17,6 +17,7 @@ export function approvalRoutes(app: App, { service }: AppParts): void {
         summary: 'Approve a commit',
         description:
           'Exactly this commit, under whichever ref it is asked for: what is pushed to the ref later is not approved. 200: it was approved before.',
+        headers: RequesterHeaders,
         body: ApprovalBody,
         response: { 200: Approved, 201: Approved, ...problems(413, 415, 422) },
       },

@@ -4,7 +4,7 @@ import { RequestBody } from '../../request/request-body.ts';
 import { sendFailures, sendOutcome } from '../answer-errors.ts';
 import { problems } from '../describe-api.ts';
 import type { App, AppParts } from '../parts.ts';
-import { requesterOf } from '../requester-of.ts';
+import { RequesterHeaders, requesterOf } from '../requester-of.ts';
 import { Build, BuildPage, BuildState, Rerun, Submitted } from '../schema.ts';
 
 /** `tag` in a path. */
@@ -32,12 +32,7 @@ export function buildRoutes(app: App, { service }: AppParts): void {
     summary: 'Ask for a build',
     description:
       'Answers when every ref is resolved; building goes on in the background. 200: the same was asked before, and this is its build (where it failed by its code: with the failure; POST to `links.rerun` tries again). 201: a run began.',
-    headers: z.object({
-      'x-tributary-requester': z
-        .string()
-        .optional()
-        .describe('Who asks, as shown to people; with a bearer token, its owner does.'),
-    }),
+    headers: RequesterHeaders,
     body: RequestBody,
     response: {
       200: Submitted,
@@ -106,6 +101,7 @@ export function buildRoutes(app: App, { service }: AppParts): void {
         operationId: 'rerunBuild',
         tags: ['builds'],
         summary: 'Run a finished build again',
+        headers: RequesterHeaders,
         params: tagParams,
         body: Rerun,
         response: { 201: Build, ...problems(404, 409, 413, 415) },
@@ -123,6 +119,7 @@ export function buildRoutes(app: App, { service }: AppParts): void {
         ]);
       }
       const outcome = await service.rerun(request.params.tag, {
+        requester: requesterOf(request),
         rebuild: body.data?.rebuild ?? false,
       });
       if (outcome.ok) reply.code(201);

@@ -167,12 +167,13 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
         : alreadyFinished(tag, build);
     },
 
-    async rerun(tag, { rebuild }) {
+    async rerun(tag, { rebuild, requester }) {
       const decision = store.atomically((): Outcome<null> => {
         const build = store.find(tag);
         if (build === undefined) return notFound(tag);
         if (!isFinished(build.state)) return stillRunning(tag, build);
-        startAttempt(store, build, { ...build.asked, rebuild }, now);
+        const asked = { ...build.asked, rebuild, ...(requester !== undefined && { requester }) };
+        startAttempt(store, build, asked, now);
         return ok(null);
       });
       return decision.ok ? ok(begin(tag)) : decision;
