@@ -3,7 +3,7 @@ import { serviceRig } from '../support/service.ts';
 import { foldCriticalPath } from './critical-path.ts';
 import { commitOf, type MakefileRig, makefileRig } from './makefile.ts';
 import { median, type Row, seconds } from './table.ts';
-import { type BenchWorld, cpuOfChildren, memoryOf, say, timedBuild } from './world.ts';
+import { type BenchWorld, busyProcessors, memoryOf, say, timedBuild } from './world.ts';
 
 /** What is built: a pull request, and how many of the 22 images it changes. */
 const [small, large] = [
@@ -113,9 +113,9 @@ export async function efficiency(world: BenchWorld): Promise<Row[]> {
   const alone = await (async () => {
     await using rig = serviceRig(world, { limits: { steps: 1 } });
     const service = await rig.start();
-    const before = cpuOfChildren(service.pid);
+    const before = busyProcessors();
     const { build } = await timedBuild(service, 'alone', components);
-    return { path: foldCriticalPath(build), cpu: cpuOfChildren(service.pid) - before };
+    return { path: foldCriticalPath(build), cpu: busyProcessors() - before };
   })();
   say('efficiency: as many as there are cores');
   await using rig = serviceRig(world);

@@ -54,13 +54,19 @@ export function memoryOf(pid: number): number {
   return (Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024) / 1e6;
 }
 
-/** Milliseconds of processors that the ended descendants of a process took. */
-export function cpuOfChildren(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+/**
+ * Milliseconds that the processors of this machine were busy since it started. All of it: a build works in processes that nobody
+ * waits for, and nothing else is to run beside a benchmark.
+ */
+export function busyProcessors(): number {
+  const [all = ''] = readFileSync('/proc/stat', 'utf8').split('\n');
+  // proc(5): user, nice, system, idle, iowait, irq, softirq, steal.
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = all
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
   const ticks = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-  // proc(5): cutime and cstime are the fields 16 and 17; the third is the first here.
-  return ((Number(fields[13]) + Number(fields[14])) / ticks) * 1000;
+  return ((user + nice + system + irq + softirq) / ticks) * 1000;
 }
 
 /** Tells on stderr what is being measured. */

@@ -21,7 +21,8 @@ export async function readFiles(
   const problem = pathsProblem(blobs.map(({ path }) => path));
   if (problem !== undefined) throw unusable(tree, problem.slice(0, 300));
   const objects = [...new Set(blobs.map((entry) => entry.object))];
-  await store.ensureBlobs(objects);
+  const bytes = await store.ensureBlobs(objects);
+  if (bytes > sizeLimit) throw tooLarge(bytes);
   const contents = await readObjects(store, objects);
   const files = new Map<string, TreeFile>();
   for (const { path, mode, object } of blobs) {
@@ -77,12 +78,6 @@ async function readObjects(
   const contents = new Map<string, Buffer>();
   if (objects.length === 0) return contents;
   const input = `${objects.join('\n')}\n`;
-  const sizes = await store.run(['cat-file', '--batch-check=%(objectsize)', '--buffer'], { input });
-  const total = sizes.stdout
-    .toString()
-    .split('\n')
-    .reduce((sum, size) => sum + Number(size), 0);
-  if (total > sizeLimit) throw tooLarge(total);
   const { stdout } = await store.run(['cat-file', '--batch', '--buffer'], { input });
   let offset = 0;
   for (const object of objects) {

@@ -19,6 +19,9 @@ export class GitStore {
   /** Where each commit that was asked for comes from. */
   readonly #origins = new Map<CommitSha, string>();
   readonly #fetchedAnew = new Set<CommitSha | TreeSha>();
+  /** Trees that were seen here, and those of commits: neither changes. */
+  readonly #here = new Set<TreeSha>();
+  readonly #trees = new Map<CommitSha, TreeSha>();
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(git: Git, repository: string) {
@@ -66,10 +69,11 @@ export class GitStore {
     }
   }
 
-  /** Blobs of trees that are here; they are asked for where the commits that hold them came from. */
-  async ensureBlobs(blobs: readonly string[]): Promise<void> {
-    let missing = new Set(await this.missing(blobs));
-    if (missing.size === 0) return;
+  /** Blobs of trees that are here, and the bytes of all of them; they are asked for where the commits that hold them came from. */
+  async ensureBlobs(blobs: readonly string[]): Promise<number> {
+    const look = await this.#measure(blobs);
+    let missing = new Set(look.missing);
+    if (missing.size === 0) return look.bytes;
     await this.locked(async () => {
       missing = new Set(await this.missing([...missing]));
       for (const [commit, url] of this.#origins) {
@@ -82,6 +86,7 @@ export class GitStore {
       }
     });
     if (missing.size > 0) throw new Error(`no server is known for ${[...missing].slice(0, 3)}`);
+    return (await this.#measure(blobs)).bytes;
   }
 
   /** A commit as git keeps it; a stranger may have written anything behind its message. */
@@ -90,10 +95,13 @@ export class GitStore {
   }
 
   async treeOf(commit: CommitSha): Promise<TreeSha> {
+    const known = this.#trees.get(commit);
+    if (known !== undefined) return known;
     // Not `COMMIT^{tree}`: git would want to see the tree, which may not be here yet.
     const { stdout } = await this.commitObject(commit);
     const tree = parseTreeSha(/^tree ([0-9a-f]{40})\n/.exec(stdout.toString('latin1'))?.[1] ?? '');
     if (tree === undefined) throw new Error(`commit ${commit} names no tree`);
+    this.#trees.set(commit, tree);
     return tree;
   }
 
@@ -137,12 +145,19 @@ export class GitStore {
 
   /** Those of the objects that are not here. */
   async missing(objects: readonly string[]): Promise<string[]> {
-    if (objects.length === 0) return [];
-    const answer = await this.run(['cat-file', '--batch-check=%(objectname)', '--buffer'], {
+    return (await this.#measure(objects)).missing;
+  }
+
+  /** Objects that are not here, and the bytes of those that are. */
+  async #measure(objects: readonly string[]): Promise<{ missing: string[]; bytes: number }> {
+    if (objects.length === 0) return { missing: [], bytes: 0 };
+    const answer = await this.run(['cat-file', '--batch-check=%(objectsize)', '--buffer'], {
       input: `${objects.join('\n')}\n`,
     });
     const rows = answer.stdout.toString().split('\n');
-    return rows.filter((row) => row.endsWith(' missing')).map((row) => row.slice(0, -8));
+    const missing = rows.filter((row) => row.endsWith(' missing')).map((row) => row.slice(0, -8));
+    const bytes = rows.reduce((sum, row) => sum + (/^\d+$/.test(row) ? Number(row) : 0), 0);
+    return { missing, bytes };
   }
 
   /** Git in this repository; it sees no remote and fetches nothing. */
@@ -166,7 +181,10 @@ export class GitStore {
 
   // Trees are fetched whole or not at all, so the root stands for all of them.
   async #lacksTree(tree: TreeSha): Promise<boolean> {
-    return (await this.missing([tree])).length > 0;
+    if (this.#here.has(tree)) return false;
+    const lacks = (await this.missing([tree])).length > 0;
+    if (!lacks) this.#here.add(tree);
+    return lacks;
   }
 
   async #fetchObjects(url: string, objects: readonly string[], filter: 'blob:none' | 'none') {
