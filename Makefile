@@ -24,6 +24,26 @@ test-long: ## long repeats of what `make test` tries once
 	@scripts/setup.sh test
 	@npm run --silent test:long
 
+.PHONY: cluster
+cluster: ## a real Kubernetes with Tekton and OLM on this machine (docs/guides/cluster.md); root
+	@test/cluster/possible.sh
+	@scripts/setup.sh cluster
+	@flock --close /run/tributary-cluster.lock node test/cluster/main.ts
+
+.PHONY: cluster-down
+cluster-down: ## end it, and all that runs on it
+	@flock --close /run/tributary-cluster.lock node test/cluster/main.ts down
+
+.PHONY: e2e
+e2e: ## the tests on a cluster: that of E2E_KUBECONFIG, else the one that `make cluster` starts
+	@[ -n "$$E2E_KUBECONFIG" ] || $(MAKE) --silent cluster
+	@npm run --silent test:e2e
+
+.PHONY: image
+image: ## the container image of service and steps, with buildah: make image IMAGE=NAME [BASE=a Node 24 image]
+	@scripts/setup.sh image
+	@buildah bud $(if $(BASE),--build-arg BASE=$(BASE)) --tag $(or $(IMAGE),tributary) --file deploy/Containerfile .
+
 .PHONY: bench
 bench: ## measure it against the product's own Makefile and ko (docs/benchmarks.md), on an otherwise quiet machine
 	@scripts/setup.sh test

@@ -8,6 +8,7 @@ import {
   startProgram,
   usualPorts,
 } from './demo-environment.ts';
+import { isRunning, type StartedProcess, startedProcess } from './started-process.ts';
 
 /**
  * `make demo`: the whole job on this machine, for real. KEEP=1 leaves service, git server and registry running; `make demo-down` ends them.
@@ -25,13 +26,6 @@ const request = `{
         "tektoncd/pipeline": "tektoncd/pipeline#4638"
     }
 }`;
-
-interface StartedProcess {
-  readonly name: string;
-  readonly pid: number;
-  /** Start time in clock ticks since boot: tells the process from a later one of the same pid. */
-  readonly started: string;
-}
 
 if (process.argv[2] === 'down') down();
 else process.exitCode = await demo();
@@ -135,9 +129,7 @@ function leaveRunning({ git, registry }: DemoEnvironment, url: string, tag: stri
 }
 
 function remember({ processes }: DemoEnvironment): void {
-  const started: StartedProcess[] = Object.entries(processes).flatMap(([name, { pid }]) =>
-    pid === undefined ? [] : [{ name, pid, started: startTime(pid) ?? '' }],
-  );
+  const started = Object.values(processes).flatMap(({ pid }) => (pid ? [startedProcess(pid)] : []));
   writeFileSync(running, JSON.stringify(started));
 }
 
@@ -145,18 +137,10 @@ function remember({ processes }: DemoEnvironment): void {
 function down(): void {
   if (!existsSync(running)) return;
   const started = JSON.parse(readFileSync(running, 'utf8')) as StartedProcess[];
-  for (const { pid, started: time } of started.toReversed()) {
-    if (startTime(pid) === time) process.kill(pid, 'SIGTERM');
+  for (const one of started.toReversed()) {
+    if (isRunning(one)) process.kill(one.pid, 'SIGTERM');
   }
   rmSync(running);
-}
-
-function startTime(pid: number): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19];
-  } catch {
-    return undefined;
-  }
 }
 
 function title(text: string): void {

@@ -2,6 +2,8 @@
 # Installs what Tributary needs on a Debian 12 machine and only what is missing:
 #   scripts/setup.sh         to run it and the demo
 #   scripts/setup.sh test    also the programs that the tests compare ourselves with (Go) or are asked by (Python)
+#   scripts/setup.sh cluster also what `make cluster` starts: Kubernetes, Tekton, OLM and what is below them
+#   scripts/setup.sh image   also what `make image` packs
 # Debian packages need root; without it, what is missing is listed. Everything else goes into .tools and node_modules.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,13 +12,16 @@ mode=${1-}
 mkdir -p "$tools/bin"
 export PATH=$tools/bin:$PATH
 
-node_version=24.21.0 npm_version=11.19.1 go_version=1.26.3
+node_version=24.21.0 npm_version=11.19.1 go_version=1.26.8
 
 debian_packages() {
   local missing=() row
   # program:package
-  for row in git:git make:make curl:curl buildah:buildah skopeo:skopeo runc:runc docker-registry:docker-registry ip:iproute2 \
-    newuidmap:uidmap unshare:util-linux setpriv:util-linux update-ca-certificates:ca-certificates; do
+  local needed=(git:git make:make curl:curl buildah:buildah skopeo:skopeo runc:runc docker-registry:docker-registry ip:iproute2
+    newuidmap:uidmap unshare:util-linux setpriv:util-linux update-ca-certificates:ca-certificates)
+  [ "$mode" != cluster ] || needed+=(etcd:etcd-server containerd:containerd mmdebstrap:mmdebstrap iptables:iptables openssl:openssl
+    nsenter:util-linux mount:mount /usr/lib/cni/bridge:containernetworking-plugins)
+  for row in "${needed[@]}"; do
     command -v "${row%%:*}" >/dev/null || missing+=("${row##*:}")
   done
   busybox_is_static || missing+=(busybox-static)
@@ -33,10 +38,13 @@ debian_packages() {
   echo "installing Debian packages: ${missing[*]}"
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-  # The package starts a registry of its own on port 5000 where systemd runs; ours is started when it is needed.
-  if [[ " ${missing[*]} " == *" docker-registry "* ]] && [ -d /run/systemd/system ]; then
-    systemctl disable --quiet --now docker-registry || true
-  fi
+  # These packages start a service of their own where systemd runs; ours are started when they are needed.
+  local package service
+  for row in docker-registry:docker-registry etcd-server:etcd containerd:containerd; do
+    package=${row%%:*} service=${row##*:}
+    [[ " ${missing[*]} " == *" $package "* ]] && [ -d /run/systemd/system ] || continue
+    systemctl disable --quiet --now "$service" || true
+  done
 }
 
 busybox_is_static() { [ -x /bin/busybox ] && ! ldd /bin/busybox >/dev/null 2>&1; }
@@ -92,7 +100,14 @@ debian_packages
 node_and_npm
 node_modules
 go_toolchain
-if [ "$mode" = test ]; then
-  schemathesis
-  scripts/go-tools.sh
-fi
+case $mode in
+  test)
+    schemathesis
+    scripts/go-tools.sh ko kustomize operator-sdk opm
+    ;;
+  cluster)
+    scripts/go-tools.sh kubernetes coredns tekton olm opm operator-sdk grpc-health-probe kustomize
+    ln -sfn ../programs/kubernetes/kubernetes .tools/bin/kubectl
+    ;;
+  image) scripts/go-tools.sh kustomize ;;
+esac

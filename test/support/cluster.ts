@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+import { env } from 'node:process';
+import { builderImage } from '../cluster/builder-image.ts';
+import { type Kubectl, kubectlFor } from '../cluster/kubectl.ts';
+import { runningNode } from '../cluster/node.ts';
+import { placesOf, registries } from '../cluster/places.ts';
+import { systemImage } from '../cluster/system-images.ts';
+
+/** The cluster that end-to-end tests run on, with what they need to know of it. */
+export interface TestCluster {
+  readonly kubeconfig: string;
+  /** As its administrator. */
+  readonly kubectl: Kubectl;
+  /** `HOST[:PORT][/PATH]` that tests push to: one name for the host and for pods. */
+  readonly registry: string;
+  /** The same content under a name with TLS; its authority is `authority`. */
+  readonly tlsRegistry: string;
+  /** A file of certificates, where the machine's own do not do. */
+  readonly authority: string | undefined;
+  /** True: `registry` speaks plain HTTP. */
+  readonly insecure: boolean;
+  /** A folder with `config.json`, the credentials for pushing (DOCKER_CONFIG). */
+  readonly pushSecret: string;
+  /** The image of deploy/Containerfile with this clone's sources. */
+  readonly image: string;
+  /** What `operator-sdk run bundle` is told there: images that it takes from elsewhere by default. */
+  readonly runBundle: readonly string[];
+  /** True: `make cluster` started it, so that its parts may be broken. */
+  readonly ours: boolean;
+}
+
+/**
+ * The cluster of E2E_KUBECONFIG, with E2E_REGISTRY, E2E_IMAGE and DOCKER_CONFIG; else the one that `make cluster` started.
+ * Throws where there is none: a skipped test proves nothing.
+ */
+export function testCluster(): TestCluster {
+  const given = env['E2E_KUBECONFIG'];
+  if (given !== undefined && given !== '') return givenCluster(given);
+  const node = runningNode();
+  if (node === undefined) throw new Error('No cluster runs: `make cluster` starts one.');
+  const { kubeconfig, pushSecret, pki } = placesOf(node.folder);
+  return {
+    kubeconfig,
+    kubectl: kubectlFor(kubeconfig),
+    registry: registries.plain,
+    tlsRegistry: registries.tls,
+    authority: join(pki, 'ca.crt'),
+    insecure: true,
+    pushSecret,
+    image: builderImage(),
+    // The index comes from a name with TLS: it is asked for its labels, whatever flags say of plain HTTP.
+    runBundle: [
+      ...['--index-image', systemImage('opm', registries.tls)],
+      ...['--decompression-image', systemImage('busybox')],
+    ],
+    ours: true,
+  };
+}
+
+function givenCluster(kubeconfig: string): TestCluster {
+  const registry = demanded('E2E_REGISTRY', 'a registry that tests may push to and pods pull from');
+  return {
+    kubeconfig,
+    kubectl: kubectlFor(kubeconfig),
+    registry,
+    tlsRegistry: registry,
+    authority: undefined,
+    insecure: false,
+    pushSecret: demanded('DOCKER_CONFIG', 'a folder whose config.json may push to E2E_REGISTRY'),
+    image: demanded('E2E_IMAGE', 'what `make image` built, pushed to where pods pull it from'),
+    runBundle: [],
+    ours: false,
+  };
+}
+
+function demanded(name: string, what: string): string {
+  const value = env[name];
+  if (value) return value;
+  throw new Error(`With E2E_KUBECONFIG, ${name} has to name ${what}.`);
+}
+
+/** A namespace of a test's own, which goes with it. */
+export interface TestNamespace {
+  readonly name: string;
+  readonly kubectl: Kubectl;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Makes a namespace `PREFIX-RANDOM`; its kubectl speaks of it where nothing else is said. */
+export async function createNamespace(
+  cluster: TestCluster,
+  prefix: string,
+): Promise<TestNamespace> {
+  const name = `${prefix}-${Math.random().toString(36).slice(2, 8)}`;
+  await cluster.kubectl(['create', 'namespace', name]);
+  return {
+    name,
+    kubectl: (args, input) => cluster.kubectl(['--namespace', name, ...args], input),
+    async [Symbol.asyncDispose]() {
+      await cluster.kubectl(['delete', 'namespace', name, '--wait=false']);
+    },
+  };
+}
