@@ -36,11 +36,11 @@ describe.for(pages)('%s', (page) => {
   test('names make targets and verbs that exist', () => {
     const text = read(page);
     const makefiles = ['Makefile', 'examples/demo/productization/Makefile'].map(read).join('\n');
-    const targets = new Set([...makefiles.matchAll(/^([a-z-]+):/gm)].map(([, name]) => name));
+    const targets = new Set([...makefiles.matchAll(/^([a-z0-9-]+):/gm)].map(([, name]) => name));
     const verbs = new Set(
       createProgram(processIo, never, () => {}).commands.map((command) => command.name()),
     );
-    const made = [...text.matchAll(/(?:^\$ |`)make ([a-z][a-z-]*)/gm)].map(([, name]) => name);
+    const made = [...text.matchAll(/(?:^\$ |`)make ([a-z][a-z0-9-]*)/gm)].map(([, name]) => name);
     const run = [...text.matchAll(/(?:^\$ |`)(?:npx )?tributary ([a-z]+)/gm)].map(
       ([, name]) => name,
     );
