@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 
 /** A git server that runs. */
 export interface GitServer {
-  /** `http://127.0.0.1:PORT/`: the base that stands for `https://github.com/` in a URL map. */
+  /** `http://ADDRESS:PORT/`: the base that stands for `https://github.com/` in a URL map. */
   readonly url: string;
   /** How many requests it got so far. */
   readonly requests: number;
@@ -18,7 +18,11 @@ export interface GitServer {
  * Serves the bare repositories `<folder>/<owner>/<repo>.git` over smart HTTP, read-only, by `git http-backend`. As on GitHub, the `.git`
  * of a URL may be left out. Port 0 picks a free one.
  */
-export async function startGitServer(folder: string, port = 0): Promise<GitServer> {
+export async function startGitServer(
+  folder: string,
+  port = 0,
+  address = '127.0.0.1',
+): Promise<GitServer> {
   const root = resolve(folder);
   const children = new Set<AbortController>();
   let requests = 0;
@@ -34,10 +38,10 @@ export async function startGitServer(folder: string, port = 0): Promise<GitServe
   });
   await new Promise<void>((done, failed) => {
     server.once('error', failed);
-    server.listen(port, '127.0.0.1', done);
+    server.listen(port, address, done);
   });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    url: `http://${address}:${(server.address() as AddressInfo).port}/`,
     get requests() {
       return requests;
     },

@@ -22,19 +22,26 @@ export type DemoSize = 'small' | 'real';
 /**
  * Makes the demo's git repositories, bare, as `<folder>/<owner>/<repo>.git`: histories, branches, tags, forks and pull requests as
  * `demo/history.ts` and `demo/pull-requests.ts` tell them. Every commit has the same SHA on every machine. A folder that is there is
- * made anew.
+ * made anew. `rewrite` may change every text in them, names of files and patches included.
  */
-export function makeRepositories(folder: string, size: DemoSize = 'small'): void {
+export function makeRepositories(
+  folder: string,
+  size: DemoSize = 'small',
+  rewrite: Rewrite = (text) => text,
+): void {
   const next = `${resolve(folder)}.next-${process.pid}`;
   rmSync(next, { recursive: true, force: true });
   const made = new Map<string, BareRepository>();
   if (size === 'real') addFurther(next, made);
   for (const history of histories) {
     const repository = new BareRepository(join(next, `${history.name}.git`));
-    if (history.forkOf === undefined) tell(repository, history, made, size);
+    if (history.forkOf === undefined)
+      tell(repository, history, made, (name, files) =>
+        rewritten(size === 'real' ? asReal(name, files) : files, rewrite),
+      );
     else fetchAll(repository, join(next, `${history.forkOf}.git`), ['heads', 'tags']);
-    addBranches(repository, history.name);
-    addPullRequests(repository, history.name);
+    addBranches(repository, history.name, rewrite);
+    addPullRequests(repository, history.name, rewrite);
     made.set(history.name, repository);
   }
   for (const [alias, name] of Object.entries(mirrored)) {
@@ -59,6 +66,14 @@ function addFurther(folder: string, made: Map<string, BareRepository>): void {
   }
 }
 
+type Rewrite = (text: string) => string;
+
+function rewritten(files: FileSet, rewrite: Rewrite): FileSet {
+  return new Map(
+    [...files].map(([path, file]) => [rewrite(path), { ...file, content: rewrite(file.content) }]),
+  );
+}
+
 /** The files of a repository in real size. */
 function asReal(name: string, files: FileSet): FileSet {
   if (name === 'openshift-pipelines/productization') return withFurtherDistgit(files);
@@ -71,11 +86,10 @@ function tell(
   repository: BareRepository,
   history: Extract<History, { folder: string }>,
   others: ReadonlyMap<string, BareRepository>,
-  size: DemoSize,
+  finish: (name: string, files: FileSet) => FileSet,
 ): void {
   const states = statesOf(history);
-  const committed = (files: FileSet) =>
-    pinCommits(size === 'real' ? asReal(history.name, files) : files, others);
+  const committed = (files: FileSet) => pinCommits(finish(history.name, files), others);
   const main = repository.importCommits(
     history.commits.map(({ subject }, index) => ({
       files: committed(states[index] ?? new Map()),
@@ -115,20 +129,22 @@ function statesOf(history: Extract<History, { folder: string }>): FileSet[] {
   return states.toReversed();
 }
 
-function addBranches(repository: BareRepository, name: string): void {
+function addBranches(repository: BareRepository, name: string, rewrite: Rewrite): void {
   for (const { branch, from, patches } of patchedBranches.filter(
     (one) => one.repository === name,
   )) {
-    repository.setRefs({ [`refs/heads/${branch}`]: applyPatches(repository, from, patches) });
+    repository.setRefs({
+      [`refs/heads/${branch}`]: applyPatches(repository, from, patches, rewrite),
+    });
   }
 }
 
 /** As on GitHub: `head` always, `merge` where it merges. */
-function addPullRequests(repository: BareRepository, name: string): void {
+function addPullRequests(repository: BareRepository, name: string, rewrite: Rewrite): void {
   for (const { number, from, base, patches } of pullRequests.filter(
     (one) => one.repository === name,
   )) {
-    const head = applyPatches(repository, from, patches);
+    const head = applyPatches(repository, from, patches, rewrite);
     const merge = repository.merge(repository.resolve(base), head, onDay(60));
     repository.setRefs({
       [`refs/pull/${number}/head`]: head,
@@ -137,13 +153,19 @@ function addPullRequests(repository: BareRepository, name: string): void {
   }
 }
 
-function applyPatches(repository: BareRepository, from: string, folder: string): string {
+function applyPatches(
+  repository: BareRepository,
+  from: string,
+  folder: string,
+  rewrite: Rewrite,
+): string {
   const patches = readdirSync(join(demo, folder))
     .filter((name) => name.endsWith('.patch'))
     .sort();
   if (patches.length === 0) throw new Error(`${folder} holds no patch.`);
   return patches.reduce(
-    (parent, name) => repository.applyPatch(parent, readFileSync(join(demo, folder, name), 'utf8')),
+    (parent, name) =>
+      repository.applyPatch(parent, rewrite(readFileSync(join(demo, folder, name), 'utf8'))),
     repository.resolve(from),
   );
 }
