@@ -67,7 +67,7 @@ test('the overlay for OpenShift is what OpenShift says of Routes and SecurityCon
         : { ...one, metadata: { ...one.metadata, namespace: space.name } },
     );
   expect(await apply(objects)).toMatch(
-    /route\.openshift\.io\/tributary serverside-applied[^]*securitycontextconstraints\.security/,
+    /route\.openshift\.io\/tributary serverside-applied[\s\S]*securitycontextconstraints\.security/,
   );
 });
 
