@@ -7,7 +7,7 @@ import { createMetrics } from './api/metrics.ts';
 import { countOpen, observed } from './api/observe-builds.ts';
 import { FailureError } from './builds/failure.ts';
 import { checkAccess } from './cli/open-access.ts';
-import { findProduct, openLocalService } from './cli/open-local-service.ts';
+import { findProduct, openOwnService } from './cli/open-own-service.ts';
 import { findRunningService } from './cli/running-service.ts';
 import { type LoadedConfiguration, loadConfiguration } from './config/load-config.ts';
 import { isUnprotected } from './config/parse-config.ts';
@@ -35,8 +35,8 @@ export async function startService(
 
   const closing = new AbortController();
   const since = new Date().toISOString();
-  const metrics = createMetrics(() => countOpen(local.engine));
-  const local = await openLocalService({
+  const metrics = createMetrics(() => countOpen(own.engine));
+  const own = await openOwnService({
     configuration: { ...configuration, url },
     environment: options.environment,
     ...(options.product === undefined ? {} : { product: options.product }),
@@ -48,14 +48,14 @@ export async function startService(
   });
   try {
     // What is wrong with the product is said now, not with the first request.
-    if (!(await local.service.components()).ok) await findProduct({ ...options, configuration });
-    if (local.guard !== undefined) await checkAccess(local.guard);
+    if (!(await own.service.components()).ok) await findProduct({ ...options, configuration });
+    if (own.guard !== undefined) await checkAccess(own.guard);
     const app = await createApp({
-      service: local.service,
+      service: own.service,
       metrics,
       git: createGitHttp(configuration.state),
       hosts: [new URL(url).hostname],
-      ...(local.guard === undefined ? {} : { guard: local.guard }),
+      ...(own.guard === undefined ? {} : { guard: own.guard }),
       closing: closing.signal,
       logger: { level: options.environment['TRIBUTARY_LOG'] ?? 'warn' },
     });
@@ -70,11 +70,11 @@ export async function startService(
       closing.abort();
       await rm(file, { force: true });
       await app.close();
-      await local.close();
+      await own.close();
     };
     return { url, close };
   } catch (error) {
-    await local.close();
+    await own.close();
     throw error;
   }
 }

@@ -66,7 +66,7 @@ function recallReport({ id: step }: StepStatus, output: StepOutput, at: string):
 }
 
 function verdict({ state, failure }: Build): BuildChange {
-  if (state === 'succeeded') return { kind: 'succeeded' };
+  if (state === 'succeeded' || state === 'cancelled') return { kind: state };
   return { kind: 'failed', failures: failure === null ? [] : [withoutPlace(failure)] };
 }
 

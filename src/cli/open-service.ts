@@ -19,14 +19,14 @@ export async function openService(
   const running = await findRunningService(join(configuration.state, 'service.json'));
   if (running !== undefined) return openRemote(running, globals, io);
 
-  const { openLocalService } = await import('./open-local-service.ts');
-  const local = await openLocalService({
+  const { openOwnService } = await import('./open-own-service.ts');
+  const own = await openOwnService({
     configuration,
     ...(globals.product === undefined ? {} : { product: globals.product }),
     environment: io.environment,
     work: work ? 'own' : 'none',
   });
-  return { service: local.service, kind: 'local', [Symbol.asyncDispose]: () => local.close() };
+  return { service: own.service, kind: 'local', [Symbol.asyncDispose]: () => own.close() };
 }
 
 async function openRemote(

@@ -28,9 +28,22 @@ export interface ScriptedStep {
   readonly logs?: readonly string[];
 }
 
+/** In what engines may differ. */
+export interface EngineTraits {
+  /** Builds wait in a queue of the engine's own: so many run at once that the third has place 1. */
+  readonly queue: boolean;
+  /** Whether a step may wait for any other, or only as the stages of a run let it: images for those before them in their group. */
+  readonly needs: 'any' | 'stages';
+  /** How long cancelling may take. */
+  readonly cancelMilliseconds: number;
+  /** How many random plans are tried. */
+  readonly plans: number;
+}
+
 /** An engine whose steps do as they are told. */
 export interface EngineRig {
   readonly engine: Engine;
+  readonly traits: EngineTraits;
   /** Steps of builds of this name, from their next attempt on; the report comes by itself. */
   script(name: string, steps: readonly ScriptedStep[], prepare?: Behavior): Promise<void>;
   /** Lets waiting steps of builds of this name finish. */

@@ -9,13 +9,18 @@ import {
   actionsOn,
   type Behavior,
   type EngineRig,
+  type EngineTraits,
   forever,
   type ScriptedStep,
 } from './engine-rig.ts';
 
 /** What any engine must do: run by a test file of each engine. */
-export function engineContract(name: string, makeRig: () => Promise<EngineRig>): void {
-  describe(`${name}: an engine`, { timeout: 30_000 }, () => {
+export function engineContract(
+  name: string,
+  makeRig: () => Promise<EngineRig>,
+  timeout = 30_000,
+): void {
+  describe(`${name}: an engine`, { timeout }, () => {
     let rig: EngineRig;
     let engine: Engine;
     beforeEach(async () => {
@@ -50,8 +55,9 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
       await rig.script(build.lock.name, [
         { id: 'image/slow', does: 'wait', weight: 9 },
         { id: 'image/bad', does: 'fail' },
-        { id: 'image/later', needs: ['image/slow'] },
-        { id: 'bundle', needs: ['image/bad'] },
+        ...(rig.traits.needs === 'any' ? [{ id: 'image/later', needs: ['image/slow'] }] : []),
+        { id: 'bundle', needs: ['image/slow'] },
+        { id: 'index', needs: ['image/bad'] },
       ]);
       await submit(build);
       await until(build.tag, 'step-failed', 'image/bad');
@@ -62,8 +68,9 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
         prepare: 'succeeded',
         'image/slow': 'succeeded',
         'image/bad': 'failed',
-        'image/later': 'skipped',
+        ...(rig.traits.needs === 'any' && { 'image/later': 'skipped' }),
         bundle: 'skipped',
+        index: 'skipped',
         report: 'succeeded',
       });
       expect(ended).toMatchObject({
@@ -153,7 +160,8 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
       await watching;
     });
 
-    test('cancels what waits in the queue', async () => {
+    test('cancels what waits in the queue', async (context) => {
+      if (!rig.traits.queue) context.skip('it has no queue');
       const [one, two, three] = [demoBuild('one'), demoBuild('two'), demoBuild('three')];
       for (const build of [one, two, three]) {
         await rig.script(build.lock.name, [{ id: 'bundle', does: 'wait' }]);
@@ -182,9 +190,11 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
         await until(build.tag, 'step-started', step);
         const began = performance.now();
         const cancelled = await engine.cancel(build.tag);
-        expect(performance.now() - began).toBeLessThan(2000);
+        expect(performance.now() - began).toBeLessThan(rig.traits.cancelMilliseconds);
         expect(cancelled).toMatchObject({ ok: true, value: { state: 'cancelled' } });
-        expect(await rig.processes()).toBe(0);
+        if (rig.traits.queue) expect(await rig.processes()).toBe(0);
+        // A cluster ends pods in its own time, and may still keep the record.
+        else await expect.poll(() => rig.processes(), { timeout: 60_000 }).toBe(0);
         const build2 = await engine.get(build.tag);
         expect(build2?.steps.some(({ state }) => state === 'running' || state === 'waiting')).toBe(
           false,
@@ -208,8 +218,11 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
 
     test('lists builds newest first, in pages, by state, name and component', async () => {
       const names = ['one', 'two', 'three', 'four', 'five'];
-      for (const each of names)
-        await runToEnd([], demoBuild(each), each === 'two' ? 'fail' : 'finish');
+      for (const each of names) {
+        await rig.script(each, [], each === 'two' ? 'fail' : 'finish');
+        await submit(demoBuild(each));
+      }
+      for (const each of names) await finished(demoBuild(each).tag);
       const pages: string[][] = [];
       let after: string | undefined;
       do {
@@ -257,38 +270,33 @@ export function engineContract(name: string, makeRig: () => Promise<EngineRig>):
     test('never starts a step before what it waits for, nor twice', async () => {
       let count = 0;
       await fc.assert(
-        fc.asyncProperty(anyPlan, async (steps) => {
+        fc.asyncProperty(anyPlan(rig.traits.needs), async (steps) => {
           count += 1;
           const build = demoBuild(`dag-${count}`);
           const ended = await runToEnd(steps, build);
           expect(ended.state).toBe('succeeded');
           expectOrder(steps, await events(build.tag));
         }),
-        { numRuns: 8 },
+        { numRuns: rig.traits.plans },
       );
     });
   });
 }
 
-/** Plans of up to seven steps in which each waits for any of those before it, in up to three groups. */
-const anyPlan = fc
-  .array(fc.record({ needs: fc.nat(127), group: fc.nat(2), weight: fc.nat(9) }), {
-    minLength: 1,
-    maxLength: 7,
-  })
-  .map((drawn) =>
-    drawn.map(({ needs, group, weight }, index): ScriptedStep => {
-      const earlier = Array.from({ length: index }, (_, other) => other).filter(
-        (other) => needs & (1 << other),
-      );
-      return {
-        id: `image/${index}`,
-        needs: earlier.map((other) => `image/${other}`),
-        group: `group-${group}`,
-        weight,
-      };
+/** Plans of up to seven steps in which each waits for any of those before it (in its group), in up to three groups. */
+function anyPlan(needs: EngineTraits['needs']): fc.Arbitrary<readonly ScriptedStep[]> {
+  const drawing = fc.record({ needs: fc.nat(127), group: fc.nat(2), weight: fc.nat(9) });
+  return fc.array(drawing, { minLength: 1, maxLength: 7 }).map((drawn) =>
+    drawn.map((one, index): ScriptedStep => {
+      const earlier = drawn.flatMap(({ group }, other) => {
+        const possible = needs === 'any' || group === one.group;
+        return other < index && possible && one.needs & (1 << other) ? [`image/${other}`] : [];
+      });
+      const { group, weight } = one;
+      return { id: `image/${index}`, needs: earlier, group: `group-${group}`, weight };
     }),
   );
+}
 
 function expectOrder(steps: readonly ScriptedStep[], events: readonly BuildEvent[]): void {
   const place = (kind: BuildEvent['kind'], step: string) => {

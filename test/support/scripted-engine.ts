@@ -9,6 +9,7 @@ import {
   createLocalEngine,
   type LocalEngineOptions,
 } from '../../src/engine/local/create-local-engine.ts';
+import { outputOf } from './scripted-output.ts';
 
 const program = fileURLToPath(new URL('scripted-step.sh', import.meta.url));
 
@@ -77,6 +78,7 @@ export async function openLocalRig(
   const { engine, close } = await another();
   return {
     ...{ folder, state, engine, close, another },
+    traits: { queue: true, needs: 'any', cancelMilliseconds: 2000, plans: 8 },
     script: (name, steps, prepare = 'finish') => writeScripts(join(scripts, name), steps, prepare),
     release: async (name) => writeFile(join(scripts, name, 'released'), ''),
     starts: async (name, step) => {
@@ -159,15 +161,6 @@ function renderBehavior(folder: string, { id, does = 'finish' }: ScriptedStep): 
 
 function tell(message: object): string {
   return `tell '${JSON.stringify(message)}'`;
-}
-
-function outputOf(id: string, reused: boolean): object | null {
-  const kind = id.split('/')[0] ?? '';
-  const digest = `sha256:${'d'.repeat(64)}`;
-  if (kind === 'prepare') return null;
-  if (kind === 'report') return { kind, digest };
-  if (kind === 'verify') return { kind, inclusion: [], unpullable: [] };
-  return { kind, key: 'a'.repeat(64), reused, digest, image: `127.0.0.1:5000/demo/x@${digest}` };
 }
 
 /** Processes whose command line names the scripts of a rig and steps; not those that wait for work. */

@@ -1,11 +1,8 @@
-import { type BuildChange, type BuildEvent, isRepeated } from '../../builds/event.ts';
+import type { BuildChange, BuildEvent } from '../../builds/event.ts';
+import { ChangeNumbers, type NumberedChange } from '../../builds/number-changes.ts';
 import type { Tag } from '../../plan/names.ts';
 import type { StepOutput } from '../../plan/plan.ts';
 import type { BuildStore } from './store.ts';
-
-/** Lines of progress and retries kept of one step; more would say nothing new. */
-const maxProgress = 500;
-const maxProgressText = 500;
 
 /** Id of the step that keeps the record. */
 export const reportStep = 'report';
@@ -23,9 +20,9 @@ export class AttemptLog {
   planned = false;
   started = false;
   cancelRequested = false;
-  readonly #repeated = new Map<string, number>();
+  readonly #numbers = new ChangeNumbers();
   readonly #killed = new Set<string>();
-  readonly #append: (changes: { change: BuildChange; sequence: number }[]) => void;
+  readonly #append: (changes: NumberedChange[]) => void;
 
   constructor(
     store: Pick<BuildStore, 'events' | 'append'>,
@@ -34,7 +31,9 @@ export class AttemptLog {
     appended: (tag: Tag) => void,
   ) {
     for (const { event } of store.events(build.tag, 0)) {
-      if (event.attempt === build.attempt) this.#learn(event);
+      if (event.attempt !== build.attempt) continue;
+      this.#learn(event);
+      this.#numbers.next(event);
     }
     this.#append = (changes) => {
       store.append(build.tag, build.attempt, now().toISOString(), changes);
@@ -45,9 +44,8 @@ export class AttemptLog {
   /** Tells changes that belong together: all of them are kept, or none. */
   tell(...changes: BuildChange[]): void {
     const numbered = changes.flatMap((change) => {
-      const sequence = this.#learn(change);
-      if (sequence >= maxProgress) return [];
-      return [{ change: shortened(change), sequence }];
+      this.#learn(change);
+      return this.#numbers.next(change) ?? [];
     });
     if (numbered.length > 0) this.#append(numbered);
   }
@@ -64,44 +62,26 @@ export class AttemptLog {
     return true;
   }
 
-  /** Takes a change into account; the number of what a step tells many times, 0 for everything else. */
-  #learn(change: BuildChange): number {
-    if (isRepeated(change)) {
-      const count = this.#repeated.get(change.step) ?? 0;
-      this.#repeated.set(change.step, count + 1);
-      return count;
-    }
+  #learn(change: BuildChange): void {
     switch (change.kind) {
       case 'started':
         this.started = true;
-        return 0;
+        break;
       case 'planned':
         this.planned = true;
-        return 0;
+        break;
       case 'cancel-requested':
         this.cancelRequested = true;
-        return 0;
+        break;
       case 'step-finished':
         this.finished.add(change.step);
         if (change.output) this.outputs.set(change.step, change.output);
-        return 0;
+        break;
       case 'step-failed':
         this.failed.add(change.step);
         if (change.step !== reportStep) this.failures.push(...change.failures);
-        return 0;
+        break;
       default:
-        return 0;
     }
-  }
-}
-
-function shortened(change: BuildChange): BuildChange {
-  switch (change.kind) {
-    case 'step-progress':
-      return { ...change, text: change.text.slice(0, maxProgressText) };
-    case 'step-retrying':
-      return { ...change, why: change.why.slice(0, maxProgressText) };
-    default:
-      return change;
   }
 }

@@ -1,11 +1,12 @@
 import { rm } from 'node:fs/promises';
 import type { Build } from '../../builds/build.ts';
-import type { Failure, Outcome, reasons } from '../../builds/failure.ts';
+import type { Outcome } from '../../builds/failure.ts';
 import { isFinished } from '../../builds/fold.ts';
-import { failed, ok } from '../../builds/result.ts';
+import { ok } from '../../builds/result.ts';
 import { decideSubmission, type Existing } from '../../builds/submission.ts';
 import type { Tag } from '../../plan/names.ts';
 import type { Engine, Submission } from '../engine.ts';
+import { alreadyFinished, notFound, stillRunning } from '../refusals.ts';
 import { Feeds } from './feeds.ts';
 import { isAlive, registerOwner } from './owner.ts';
 import { temporaryFolder } from './state-folder.ts';
@@ -150,7 +151,7 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
       const decision = store.atomically(() => {
         const build = store.find(tag);
         if (build === undefined) return notFound(tag);
-        if (isFinished(build.state)) return alreadyFinished(tag, build);
+        if (isFinished(build.state)) return alreadyFinished(tag, build.state);
         append(store, build, now, [{ kind: 'cancel-requested' }]);
         // Nobody runs it: nobody else will say that it is over.
         if (build.owner === null || !isAlive(build.owner)) settleCancelled(store, build, now);
@@ -164,14 +165,14 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
       // It may have come to its end while it was asked to stop.
       return build.state === 'cancelled'
         ? ok(readStatus(store, build))
-        : alreadyFinished(tag, build);
+        : alreadyFinished(tag, build.state);
     },
 
     async rerun(tag, { rebuild, requester }) {
       const decision = store.atomically((): Outcome<null> => {
         const build = store.find(tag);
         if (build === undefined) return notFound(tag);
-        if (!isFinished(build.state)) return stillRunning(tag, build);
+        if (!isFinished(build.state)) return stillRunning(tag, build.state);
         const asked = { ...build.asked, rebuild, ...(requester !== undefined && { requester }) };
         startAttempt(store, build, asked, now);
         return ok(null);
@@ -203,28 +204,4 @@ function demandBuild(store: BuildStore, tag: Tag): StoredBuild {
   const build = store.find(tag);
   if (build === undefined) throw new Error(`build ${tag} is gone`);
   return build;
-}
-
-function notFound(tag: Tag) {
-  return refuse('build-not-found', `There is no build ${tag}.`, 'List them: `tributary list`.');
-}
-
-function alreadyFinished(tag: Tag, build: StoredBuild) {
-  return refuse(
-    'already-finished',
-    `The build ${tag} is over: it is ${build.state}.`,
-    `To run it again: \`tributary rerun ${tag}\`.`,
-  );
-}
-
-function stillRunning(tag: Tag, build: StoredBuild) {
-  return refuse(
-    'still-running',
-    `The build ${tag} is ${build.state}.`,
-    `Wait for its end, or cancel it first: \`tributary cancel ${tag}\`.`,
-  );
-}
-
-function refuse(reason: keyof typeof reasons, detail: string, hint: string) {
-  return failed<Failure>({ reason, detail, hint });
 }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Build } from '../../builds/build.ts';
-import type { BuildChange, PlannedStep } from '../../builds/event.ts';
+import type { BuildChange } from '../../builds/event.ts';
 import type { Failure } from '../../builds/failure.ts';
+import { plannedSteps, reportAlone } from '../../builds/planned-steps.ts';
 import type { Plan, Step } from '../../plan/plan.ts';
 import { type AttemptLog, reportStep } from './attempt-log.ts';
 import { lookUpFirst, nextUnit } from './next-unit.ts';
@@ -52,14 +53,6 @@ async function isOurs({ asked, attempt }: StoredBuild, options: RunAttemptOption
   return plan !== undefined && plan.madeBy === (await options.toolSet());
 }
 
-/** What follows a `prepare` that failed. */
-const reportAlone: PlannedStep = {
-  id: reportStep,
-  kind: 'report',
-  needs: ['prepare'],
-  weight: 2,
-};
-
 type Verdict = Extract<BuildChange, { kind: 'succeeded' | 'failed' }>;
 
 function verdict(log: AttemptLog, skipped: readonly Step[]): Verdict {
@@ -107,7 +100,7 @@ async function preparePlan(
       prepared = { plan, held: new Set(message.held), seeded: new Set(message.seeded) };
       const planned = {
         kind: 'planned',
-        steps: plan.steps.map(describeStep),
+        steps: plannedSteps(plan.steps),
         patches: plan.patches,
       } as const;
       return [planned, { kind: 'step-finished', step: 'prepare', output: null }];
@@ -249,10 +242,6 @@ async function withSlot(options: RunAttemptOptions, work: () => Promise<void>): 
   } finally {
     slot.release();
   }
-}
-
-function describeStep({ id, kind, needs, weight }: Step): PlannedStep {
-  return { id, kind, needs: needs.length > 0 ? needs : ['prepare'], weight };
 }
 
 function failedWith(failures: readonly Failure[]) {

@@ -1,5 +1,6 @@
 import type { BuildState, NewBuild } from '../../builds/build.ts';
-import type { BuildChange, BuildEvent } from '../../builds/event.ts';
+import type { BuildEvent } from '../../builds/event.ts';
+import type { NumberedChange } from '../../builds/number-changes.ts';
 import type { Tag } from '../../plan/names.ts';
 import type { BuildQuery } from '../engine.ts';
 
@@ -54,10 +55,4 @@ export interface BuildStore {
   /** Calls `listener` when another process may have written; the function returned ends that. */
   watch(listener: () => void): () => void;
   close(): void;
-}
-
-/** A change with the number that tells progress lines of a step apart (0 for everything else). */
-export interface NumberedChange {
-  readonly change: BuildChange;
-  readonly sequence: number;
 }

@@ -70,7 +70,7 @@ export function renderPipelineSpec(retries: Partial<Retries> = {}): PipelineSpec
         taskRef: { name: taskNames.report },
         ...begunAgain('report'),
         // Not the plan: a task of `finally` that reads a result is skipped where there is none, and a failed build has a record, too.
-        params: [...common, pass('build')],
+        params: [...common, pass('build'), { name: 'reasons', value: reasons }],
       },
     ],
   };
@@ -87,5 +87,9 @@ const common: readonly Param[] = [
   pass('lock'),
   pass('rebuild'),
 ];
+
+const reasons = ['prepare', 'payload', 'manifests', 'images', 'assemble']
+  .map((task) => `$(tasks.${task}.reason)`)
+  .join(' ');
 
 const plan: Param = { name: 'plan', value: '$(tasks.prepare.results.plan)' };

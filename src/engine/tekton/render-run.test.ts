@@ -11,6 +11,7 @@ const image = 'registry.example.com/tributary@sha256:1';
 function options(settings: object = {}, more: Partial<RunOptions> = {}): RunOptions {
   return {
     attempt: 1,
+    now: new Date(0),
     settings: Tekton.parse({ image, ...settings }),
     namespace: 'builds',
     url: 'https://tributary.example.com',

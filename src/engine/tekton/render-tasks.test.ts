@@ -19,13 +19,15 @@ const expected = {
     added: [],
     readOnlyRoot: true,
     variables: ['RUN', 'TAG', 'LOCK', 'REBUILD'],
+    more: [],
     mounts: ['push-secret ro /etc/tributary-push', 'git-secret ro /etc/tributary-git'],
   },
   'tributary-unit/fetch': {
     user: 0,
-    added: [],
-    readOnlyRoot: true,
+    added: ['SETUID', 'SETGID', 'SETFCAP'],
+    readOnlyRoot: false,
     variables: ['RUN', 'TAG', 'LOCK', 'PLAN', 'UNIT', 'REBUILD'],
+    more: ['computeResources', 'onError'],
     mounts: ['in rw /pod/in', 'pull-secret ro /etc/tributary-pull'],
   },
   'tributary-unit/run': {
@@ -33,6 +35,7 @@ const expected = {
     added: ['SETUID', 'SETGID', 'SETFCAP'],
     readOnlyRoot: false,
     variables: ['RUN', 'TAG', 'LOCK', 'PLAN', 'UNIT', 'REBUILD'],
+    more: ['onError'],
     mounts: ['in ro /pod/in', 'out rw /pod/out'],
   },
   'tributary-unit/push': {
@@ -40,6 +43,7 @@ const expected = {
     added: [],
     readOnlyRoot: true,
     variables: ['RUN', 'TAG', 'LOCK', 'PLAN', 'UNIT', 'REBUILD'],
+    more: ['computeResources'],
     mounts: ['in ro /pod/in', 'out ro /pod/out', 'push-secret ro /etc/tributary-push'],
   },
   'tributary-assemble/assemble': {
@@ -47,13 +51,15 @@ const expected = {
     added: [],
     readOnlyRoot: true,
     variables: ['RUN', 'TAG', 'LOCK', 'PLAN', 'REBUILD'],
+    more: [],
     mounts: ['push-secret ro /etc/tributary-push'],
   },
   'tributary-report/report': {
     user: 1000,
     added: [],
     readOnlyRoot: true,
-    variables: ['RUN', 'TAG', 'LOCK', 'REBUILD', 'BUILD'],
+    variables: ['RUN', 'TAG', 'LOCK', 'REBUILD', 'BUILD', 'REASONS'],
+    more: [],
     mounts: ['push-secret ro /etc/tributary-push'],
   },
 } as const;
@@ -68,13 +74,7 @@ describe.for(Object.entries(expected))('%s', ([id, wanted]) => {
   test('runs the program with its phase, and no script', () => {
     expect(command).toEqual(['tributary', 'task', name]);
     expect(image).toBe('$(params.image)');
-    expect(Object.keys(rest).toSorted()).toEqual(
-      id === 'tributary-unit/run'
-        ? ['onError']
-        : id.startsWith('tributary-unit/')
-          ? ['computeResources']
-          : [],
-    );
+    expect(Object.keys(rest).toSorted()).toEqual(wanted.more);
   });
 
   test('has no more rights than these', () => {

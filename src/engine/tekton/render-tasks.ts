@@ -1,3 +1,4 @@
+import { taskPhases, taskResults, taskVariables } from '../../steps/task-input.ts';
 import type { SecurityContext, Task, TaskStep, Volume, VolumeMount } from './tekton-api.ts';
 
 /** Names of the Tasks that `deploy/tekton` installs. */
@@ -31,23 +32,13 @@ const params = {
   run: 'Name of the PipelineRun.',
   tag: 'Tag of the build.',
   lock: 'The lock, as JSON.',
-  plan: 'Digest of the plan.',
+  plan: 'The plan, by digest.',
   unit: '`payload`, `manifests`, or the number of a group of images.',
   rebuild: '`true`: hits are not used, but compared.',
   build: 'The build as it was asked for, as JSON.',
+  reasons: 'How the tasks before ended, as Tekton says.',
 } as const;
 type ParamName = keyof typeof params;
-
-/** What everybody may see. */
-const env = {
-  TRIBUTARY_RUN: 'run',
-  TRIBUTARY_TAG: 'tag',
-  TRIBUTARY_LOCK: 'lock',
-  TRIBUTARY_PLAN: 'plan',
-  TRIBUTARY_UNIT: 'unit',
-  TRIBUTARY_REBUILD: 'rebuild',
-  TRIBUTARY_BUILD: 'build',
-} as const satisfies Record<string, ParamName>;
 
 /** Where a container keeps what it needs while it runs: a volume of its own, which is its HOME, too. */
 const home = '/var/lib/tributary';
@@ -56,7 +47,7 @@ const pushSecret = '/etc/tributary-push';
 
 interface Container {
   readonly name: string;
-  readonly params: readonly ParamName[];
+  readonly params: readonly Exclude<ParamName, 'image'>[];
   readonly securityContext: SecurityContext;
   readonly mounts?: readonly VolumeMount[];
   readonly onError?: 'continue';
@@ -73,7 +64,7 @@ const unprivileged: SecurityContext = {
   seccompProfile: { type: 'RuntimeDefault' },
 };
 
-/** Root by name, without any capability: it owns what `run` reads, and can read what that wrote. */
+/** Root by name, without any capability: it can read what `run` wrote. */
 const rootWithoutRights: SecurityContext = {
   runAsUser: 0,
   allowPrivilegeEscalation: false,
@@ -83,14 +74,14 @@ const rootWithoutRights: SecurityContext = {
 };
 
 /**
- * What buildah needs to make a user namespace of its own, in which it runs code of a ref without CAP_SYS_CHROOT and without network. The
- * default seccomp profile of containerd forbids it.
+ * What buildah needs to make a user namespace of its own, in which it unpacks images and runs code of a ref without CAP_SYS_CHROOT and without
+ * network. The default seccomp profile of containerd forbids it.
  */
 const builder: SecurityContext = {
   runAsUser: 0,
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: false,
-  capabilities: { drop: ['ALL'], add: ['SETUID', 'SETGID', 'SETFCAP'] },
+  capabilities: { drop: ['ALL'], add: taskPhases.run.capabilities },
 };
 
 const push: VolumeMount = { name: 'push-secret', mountPath: pushSecret, readOnly: true };
@@ -114,11 +105,23 @@ const prepareTask = task({
     { name: 'git-secret', secret: { secretName: 'tributary-git', optional: true } },
   ],
   results: [
-    { name: 'plan', type: 'string', description: 'Digest of the plan in the registry.' },
-    { name: 'units', type: 'array', description: 'Groups of images to build; never empty.' },
-    { name: 'images', type: 'string', description: '`yes`: there are images to build.' },
-    { name: 'payload', type: 'string', description: '`yes`: there are payloads to render.' },
-    { name: 'manifests', type: 'string', description: '`yes`: there are manifests to generate.' },
+    { name: taskResults.plan, type: 'string', description: 'The plan in the registry, by digest.' },
+    {
+      name: taskResults.units,
+      type: 'array',
+      description: 'Groups of images to build; never empty.',
+    },
+    { name: taskResults.images, type: 'string', description: '`yes`: there are images to build.' },
+    {
+      name: taskResults.payload,
+      type: 'string',
+      description: '`yes`: there are payloads to render.',
+    },
+    {
+      name: taskResults.manifests,
+      type: 'string',
+      description: '`yes`: there are manifests to generate.',
+    },
   ],
 });
 
@@ -130,11 +133,12 @@ const unitTask = task({
     {
       name: 'fetch',
       params: ['run', 'tag', 'lock', 'plan', 'unit', 'rebuild'],
-      securityContext: rootWithoutRights,
+      securityContext: builder,
       mounts: [
         { name: 'in', mountPath: '/pod/in' },
         { name: 'pull-secret', mountPath: '/etc/tributary-pull', readOnly: true },
       ],
+      onError: 'continue',
       resources: small,
     },
     {
@@ -145,7 +149,7 @@ const unitTask = task({
         { name: 'in', mountPath: '/pod/in', readOnly: true },
         { name: 'out', mountPath: '/pod/out' },
       ],
-      // Its log and what it made have to be kept when it fails, too: `push` says how the task ends.
+      // The logs have to be kept when it fails, too: `push` says how the task ends.
       onError: 'continue',
     },
     {
@@ -168,9 +172,13 @@ const unitTask = task({
   ],
   // As Tekton Chains reads them: of one image, or of several.
   results: [
-    { name: 'IMAGE_URL', type: 'string', description: 'The image, where it is one.' },
-    { name: 'IMAGE_DIGEST', type: 'string', description: 'Its digest.' },
-    { name: 'IMAGES', type: 'string', description: 'Images by digest, where they are several.' },
+    { name: taskResults.imageUrl, type: 'string', description: 'The image, where it is one.' },
+    { name: taskResults.imageDigest, type: 'string', description: 'Its digest.' },
+    {
+      name: taskResults.imageList,
+      type: 'string',
+      description: 'Images by digest, where they are several.',
+    },
   ],
 });
 
@@ -196,7 +204,7 @@ const reportTask = task({
   containers: [
     {
       name: 'report',
-      params: ['run', 'tag', 'lock', 'rebuild', 'build'],
+      params: ['run', 'tag', 'lock', 'rebuild', 'build', 'reasons'],
       securityContext: unprivileged,
       mounts: [push],
     },
@@ -258,10 +266,11 @@ function step(container: Container): TaskStep {
     command: ['tributary', 'task', name],
     ...(onError && { onError }),
     env: [
-      { name: 'TRIBUTARY_CONFIG', value: '/etc/tributary/config.yaml' },
-      ...Object.entries(env).flatMap(([variable, param]) =>
-        container.params.includes(param) ? [{ name: variable, value: `$(params.${param})` }] : [],
-      ),
+      { name: taskVariables.config, value: '/etc/tributary/config.yaml' },
+      ...container.params.map((param) => ({
+        name: taskVariables[param],
+        value: `$(params.${param})`,
+      })),
       { name: 'HOME', value: home },
       // Tekton's own home is one folder for all containers of a pod: what one plants there, another would read.
       { name: 'DOCKER_CONFIG', value: `${home}/.docker` },

@@ -15,6 +15,13 @@ export const buildAnnotation = 'tributary.dev/build';
 export const linkAnnotation = 'tributary.dev/link';
 /** Tells the run that one call created from that of another with the same name. */
 export const submissionAnnotation = 'tributary.dev/submission';
+/** When the build was asked for, to the millisecond (RFC 3339): the cluster's own times are whole seconds. */
+export const askedAnnotation = 'tributary.dev/asked-at';
+/** When somebody asked that it be cancelled (RFC 3339). */
+export const cancelAnnotation = 'tributary.dev/cancel-requested';
+/** What a finished run came to, packed: so that it need not be worked out again. */
+export const outcomeAnnotation = 'tributary.dev/outcome';
+
 /** The label that a run has for each component that its request named. */
 export function componentLabel(component: string): string {
   return `component.tributary.dev/${labelValue(component.replaceAll('/', '.'))}`;

@@ -11,10 +11,10 @@ import type { Engine } from '../engine/engine.ts';
 import { registerOwner } from '../engine/local/owner.ts';
 import { temporaryFolder } from '../engine/local/state-folder.ts';
 import { openAccess, trustOf } from './open-access.ts';
-import { openLocalEngine } from './open-local-engine.ts';
+import { openEngine } from './open-engine.ts';
 import { requestParts } from './request-parts.ts';
 
-interface LocalServiceOptions {
+interface OwnServiceOptions {
   readonly configuration: LoadedConfiguration;
   /** The product file; default: beside the configuration. */
   readonly product?: string;
@@ -27,7 +27,7 @@ interface LocalServiceOptions {
   readonly observe?: (engine: Engine) => Engine;
 }
 
-interface LocalService {
+interface OwnService {
   readonly service: Service;
   readonly engine: Engine;
   /** Who may use it over a network; undefined: whoever reaches it. */
@@ -35,8 +35,8 @@ interface LocalService {
   close(): Promise<void>;
 }
 
-/** Everything that Tributary does, in this process, on the local engine. */
-export async function openLocalService(options: LocalServiceOptions): Promise<LocalService> {
+/** Everything that Tributary does, in this process, on the engine that the configuration names. */
+export async function openOwnService(options: OwnServiceOptions): Promise<OwnService> {
   const { configuration, environment, work, url, observe = (engine) => engine } = options;
   const report = (text: string, error?: unknown) => {
     const why = error instanceof Error ? `: ${error.message}` : '';
@@ -44,11 +44,20 @@ export async function openLocalService(options: LocalServiceOptions): Promise<Lo
   };
   const ending = new AbortController();
   const notify = createNotify({ configuration, environment, report });
-  const local = await openLocalEngine({ configuration, work, notify, report });
-  const engine = observe(local.engine);
   const product = once(() => findProduct(options));
-  const scratch = await makeScratchFolder(configuration.state);
-  const { guard, approvals, close: closeAccess } = await openAccess(configuration, environment);
+  // What is open when something after it fails is closed again, the last one first.
+  await using opening = new AsyncDisposableStack();
+  const scratch = opening.adopt(await makeScratchFolder(configuration.state), (folder) =>
+    folder.remove(),
+  );
+  const access = await openAccess(configuration, environment);
+  const { guard, approvals } = opening.adopt(access, (one) => one.close());
+  const opened = await openEngine({
+    ...{ configuration, work, notify, report, environment, url },
+    scratch: scratch.folder,
+  });
+  opening.defer(() => opened.close());
+  const engine = observe(opened.engine);
   const { ownerOf, ...parts } = requestParts({
     configuration,
     product,
@@ -67,11 +76,10 @@ export async function openLocalService(options: LocalServiceOptions): Promise<Lo
     approvals,
     trust: { ...trustOf(configuration), ownerOf },
   });
+  const openedAll = opening.move();
   const close = async () => {
     ending.abort();
-    closeAccess();
-    await local.close();
-    await scratch.remove();
+    await openedAll.disposeAsync();
   };
   return { service, engine, guard, close };
 }
@@ -81,7 +89,7 @@ export async function findProduct({
   product,
   configuration,
   environment,
-}: Pick<LocalServiceOptions, 'product' | 'environment' | 'configuration'>): Promise<ReadProduct> {
+}: Pick<OwnServiceOptions, 'product' | 'environment' | 'configuration'>): Promise<ReadProduct> {
   const file = findProductFile(product ?? environment['TRIBUTARY_PRODUCT'], configuration);
   if (file !== undefined) return readProduct(file);
   throw new FailureError({

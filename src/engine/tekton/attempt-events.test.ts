@@ -1,0 +1,284 @@
+import { describe, expect, test } from 'vitest';
+import type { BuildChange } from '../../builds/event.ts';
+import type { DatedMessage } from '../../steps/task-output.ts';
+import { attemptEvents } from './attempt-events.ts';
+import type { AttemptView, RunPlan, TaskView } from './attempt-view.ts';
+import type { ClusterRun, ClusterTask, Condition } from './cluster.ts';
+import { cancelAnnotation } from './run-names.ts';
+
+/** Second `n` of the build. */
+const at = (n: number, ms = 0) => new Date(Date.UTC(2026, 0, 1, 0, 0, n, ms)).toISOString();
+
+const yes: Condition = { status: 'True', reason: 'Succeeded', message: '' };
+const no = (reason: string, message = ''): Condition => ({ status: 'False', reason, message });
+
+const plan: RunPlan = {
+  steps: ['payload/one', 'image/a', 'image/b', 'bundle', 'report'].map((id) => ({
+    ...{ id, kind: id.split('/')[0] as 'image', needs: ['prepare'], weight: 1 },
+  })),
+  patches: [],
+  units: { payload: ['payload/one'], '000': ['image/a'], '001': ['image/b'] },
+};
+
+function run(changes: Partial<ClusterRun> = {}): ClusterRun {
+  return {
+    ...{ name: 'build-operator-bundle-0000000', uid: 'u', resourceVersion: '1' },
+    ...{ labels: {}, annotations: {}, asked: undefined, condition: undefined },
+    ...{ createdAt: at(0), startedAt: at(1), completedAt: undefined },
+    ...changes,
+  };
+}
+
+/** A task that told `messages`; over at second `end`, where that is given. */
+function task(
+  name: string,
+  messages: readonly DatedMessage[],
+  end?: number,
+  condition: Condition = yes,
+  more: Partial<ClusterTask & { trouble: string }> = {},
+): TaskView {
+  const [kind = '', unit] = name.split('-');
+  return {
+    task: {
+      ...{ name: `run-${name}`, task: kind, unit, pod: `run-${name}-pod`, createdAt: at(1) },
+      ...{ startedAt: at(1), completedAt: end === undefined ? undefined : at(end) },
+      ...{ condition: end === undefined ? undefined : condition, results: {}, steps: [] },
+      ...{ retries: 0, ...more },
+    },
+    messages,
+    final: end !== undefined,
+    trouble: more.trouble,
+    lastLines: () => ['the last line'],
+  };
+}
+
+const started = (step: string, n: number): DatedMessage => ({
+  kind: 'step-started',
+  step,
+  at: at(n),
+});
+const finished = (step: string, n: number): DatedMessage => ({
+  ...{ kind: 'step-finished', step, output: null, at: at(n) },
+});
+const failedStep = (step: string, n: number): DatedMessage => ({
+  ...{ kind: 'step-failed', step, at: at(n) },
+  failures: [{ reason: 'image-build-failed', detail: 'It failed.', hint: 'Mend it.' }],
+});
+const whole = (step: string, n: number) => [started(step, n), finished(step, n + 1)];
+
+const prepare = task('prepare', whole('prepare', 2), 4);
+const report = task('report', whole('report', 30), 32, yes, { createdAt: at(29) });
+const units = [
+  task('payload', whole('payload/one', 6), 8),
+  task('images-000', whole('image/a', 5), 9),
+  task('images-001', whole('image/b', 8), 11),
+];
+const assemble = task('assemble', whole('bundle', 20), 22);
+const over = run({ completedAt: at(33), condition: yes });
+
+function view(changes: Partial<AttemptView>): AttemptView {
+  return { attempt: 1, queuedAt: at(0), run: run(), plan, tasks: [], ...changes };
+}
+
+function told(changes: Partial<AttemptView>): string[] {
+  return attemptEvents(view(changes)).map(({ event }) => event.id.slice('1/'.length));
+}
+
+function ofKind<Kind extends BuildChange['kind']>(changes: Partial<AttemptView>, kind: Kind) {
+  return attemptEvents(view(changes)).flatMap(({ event }) =>
+    event.kind === kind ? [event as unknown as Extract<BuildChange, { kind: Kind }>] : [],
+  );
+}
+
+const steps = (...ids: string[]) =>
+  ids.flatMap((id) => [`${id}/step-started`, `${id}/step-finished`]);
+
+describe('the events of an attempt', () => {
+  test('are those of its tasks in the order of stages, and of times within one', () => {
+    expect(told({ run: over, tasks: [report, assemble, ...units, prepare] })).toEqual([
+      'build/queued',
+      'build/started',
+      'prepare/step-started',
+      'build/planned',
+      'prepare/step-finished',
+      'image/a/step-started',
+      'image/a/step-finished',
+      'payload/one/step-started',
+      'payload/one/step-finished',
+      'image/b/step-started',
+      'image/b/step-finished',
+      ...steps('bundle', 'report'),
+      'build/succeeded',
+    ]);
+  });
+
+  test('keep the order of stages where the clocks of nodes do not', () => {
+    const early = task('assemble', whole('bundle', 0), 22);
+    const ids = told({ run: over, tasks: [prepare, ...units, early, report] });
+    expect(ids.indexOf('bundle/step-started')).toBeGreaterThan(
+      ids.indexOf('image/b/step-finished'),
+    );
+  });
+
+  test('grow, whatever becomes known when, and nothing that was told moves', () => {
+    const growing: Partial<AttemptView>[] = [
+      {},
+      { tasks: [task('prepare', [started('prepare', 2)])], plan: undefined },
+      { tasks: [task('prepare', whole('prepare', 2))], plan: undefined },
+      { tasks: [prepare] },
+      { tasks: [prepare, task('images-000', [started('image/a', 5)])] },
+      { tasks: [prepare, ...units] },
+      { tasks: [prepare, ...units, assemble] },
+      { tasks: [prepare, ...units, assemble, task('report', [started('report', 30)])] },
+      { tasks: [prepare, ...units, assemble, report], run: over },
+    ];
+    const all = told(growing.at(-1) ?? {});
+    for (const one of growing) {
+      const ids = told(one);
+      // Of what is told at once the others may come between; each is there in the end.
+      expect(all.filter((id) => ids.includes(id))).toEqual(ids);
+    }
+  });
+
+  test('say that another may come before them, as long as tasks run beside each other', () => {
+    const tasks = [
+      prepare,
+      task('images-000', whole('image/a', 5), 9),
+      task('images-001', [started('image/b', 7)]),
+    ];
+    const loose = attemptEvents(view({ tasks })).filter(({ loose: is }) => is);
+    expect(loose.map(({ event }) => event.id)).toEqual([
+      '1/image/a/step-started',
+      '1/image/a/step-finished',
+    ]);
+  });
+
+  test('tell a failed step when its task is over, for it may be begun again until then', () => {
+    const messages = [started('image/a', 5), failedStep('image/a', 6)];
+    expect(told({ tasks: [prepare, task('images-000', messages)] })).not.toContain(
+      'image/a/step-failed',
+    );
+    expect(told({ tasks: [prepare, task('images-000', messages, 7, no('Failed'))] })).toContain(
+      'image/a/step-failed',
+    );
+  });
+
+  test('skip what never ran, before the report, and fail with the failures of the steps', () => {
+    const bad = task(
+      'images-000',
+      [started('image/a', 5), failedStep('image/a', 6)],
+      7,
+      no('Failed'),
+    );
+    const failed = run({ completedAt: at(33), condition: no('Failed') });
+    const tasks = [prepare, bad, report];
+    const ids = told({ run: failed, tasks });
+    expect(ids.slice(-6)).toEqual([
+      'payload/one/step-skipped',
+      'image/b/step-skipped',
+      'bundle/step-skipped',
+      ...steps('report'),
+      'build/failed',
+    ]);
+    expect(ofKind({ run: failed, tasks }, 'failed')[0]?.failures).toMatchObject([
+      { reason: 'image-build-failed' },
+    ]);
+  });
+
+  test.for([
+    [no('TaskRunTimeout'), {}, 'step-timeout', 'timeout-minutes'],
+    [no('Failed', '"step-run" exited: OOMKilled'), {}, 'step-crashed', 'limits: {memory'],
+    [
+      no('Failed', 'pod failed'),
+      { trouble: 'Evicted; low on resource' },
+      'step-crashed',
+      'kubectl describe taskrun',
+    ],
+    [no('TaskRunImagePullFailed', 'cannot pull'), {}, 'run-refused', 'tekton: {image'],
+  ] as const)(
+    'say what became of a pod that ended without a word: %s',
+    ([condition, more, reason, hint]) => {
+      const lost = task('images-000', [started('image/a', 5)], 7, condition, more);
+      const [failed] = ofKind({ tasks: [prepare, lost] }, 'step-failed');
+      expect(failed).toMatchObject({
+        step: 'image/a',
+        failures: [{ reason, hint: expect.stringContaining(hint) }],
+      });
+      expect(failed?.failures[0]?.about?.['last lines']).toEqual(['the last line']);
+    },
+  );
+
+  test('blame the step whose turn it was, where none had begun', () => {
+    const lost = task('images-001', [], 7, no('Failed', 'the pod was deleted'));
+    expect(told({ tasks: [prepare, lost] }).slice(-2)).toEqual([
+      'image/b/step-started',
+      'image/b/step-failed',
+    ]);
+  });
+
+  test('a failed prepare is followed by the report alone', () => {
+    const bad = task('prepare', [started('prepare', 2), failedStep('prepare', 3)], 4, no('Failed'));
+    const failed = run({ completedAt: at(33), condition: no('Failed') });
+    expect(told({ run: failed, plan: undefined, tasks: [bad, report] }).slice(2)).toEqual([
+      'prepare/step-started',
+      'prepare/step-failed',
+      'build/planned',
+      ...steps('report'),
+      'build/failed',
+    ]);
+  });
+
+  test('a report decides nothing', () => {
+    const bad = task('report', [started('report', 30)], 32, no('Failed'), { createdAt: at(29) });
+    const failed = run({ completedAt: at(33), condition: no('Failed') });
+    const ids = told({ run: failed, tasks: [prepare, ...units, assemble, bad] });
+    expect(ids.slice(-2)).toEqual(['report/step-failed', 'build/succeeded']);
+  });
+
+  test('a cancelled build is over when all but its report is, which is not told', () => {
+    const cut = task('images-000', [started('image/a', 5)], 7, no('TaskRunCancelled'));
+    const cancelled = run({
+      asked: 'CancelledRunFinally',
+      annotations: { [cancelAnnotation]: at(6) },
+    });
+    expect(told({ run: cancelled, tasks: [prepare, cut] })).not.toContain('build/cancelled');
+    const ids = told({ run: cancelled, tasks: [prepare, cut, report] });
+    expect(ids.slice(-8)).toEqual([
+      'image/a/step-started',
+      'build/cancel-requested',
+      'payload/one/step-skipped',
+      'image/a/step-skipped',
+      'image/b/step-skipped',
+      'bundle/step-skipped',
+      'report/step-skipped',
+      'build/cancelled',
+    ]);
+  });
+
+  test('a run that was never begun fails with what the cluster says', () => {
+    const refused = run({
+      completedAt: at(2),
+      condition: no('CouldntGetPipeline', 'pipelines.tekton.dev "tributary" not found'),
+    });
+    expect(ofKind({ run: refused, plan: undefined }, 'failed')[0]?.failures).toMatchObject([
+      { reason: 'run-refused', hint: expect.stringContaining('kubectl apply -k') },
+    ]);
+  });
+
+  test('a task that succeeded and left nothing is believed', () => {
+    const silent = task('images-000', [], 9);
+    expect(told({ tasks: [prepare, silent] }).slice(-2)).toEqual(steps('image/a'));
+  });
+
+  test('times do not go back at the end: those of the cluster are whole seconds', () => {
+    const late = task(
+      'report',
+      [{ ...started('report', 30) }, { ...finished('report', 33), at: at(33, 700) }],
+      33,
+      yes,
+      { createdAt: at(29) },
+    );
+    const events = attemptEvents(view({ run: over, tasks: [prepare, ...units, assemble, late] }));
+    expect(events.at(-1)?.event).toMatchObject({ kind: 'succeeded', at: at(33, 700) });
+  });
+});

@@ -1,0 +1,225 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AskedBuild, Build } from '../../builds/build.ts';
+import { type BuildEvent, eventId } from '../../builds/event.ts';
+import { foldBuild } from '../../builds/fold.ts';
+import type { Lock } from '../../plan/lock.ts';
+import { attemptEvents, type KnownEvent } from './attempt-events.ts';
+import { isOver } from './attempt-view.ts';
+import { askedOf } from './builds-of-runs.ts';
+import type { ClusterRun } from './cluster.ts';
+import { removedRun } from './judge-task.ts';
+import { attemptOf, RunFollower, type RunFollowerOptions } from './run-follower.ts';
+import type { TaskFollower } from './task-follower.ts';
+
+/**
+ * Milliseconds that an event waits for others that came before it: logs of several pods are followed at once, and everybody shall hear the same
+ * order.
+ */
+const settling = 700;
+
+/** Milliseconds between something becoming known and being told. */
+const brief = 20;
+
+/** Everything that is known of a build, followed while it runs, for any number of readers. */
+export class BuildFeed {
+  readonly #lock: Lock;
+  readonly #options: Omit<RunFollowerOptions, 'lock' | 'changed'>;
+  readonly #runs = new Map<string, RunFollower>();
+  readonly #told: BuildEvent[] = [];
+  readonly #ids = new Set<string>();
+  #waiting: (() => void)[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #due = Infinity;
+  #removed: BuildEvent | undefined;
+  #closed = false;
+
+  constructor(
+    runs: readonly [ClusterRun, ...ClusterRun[]],
+    options: Omit<RunFollowerOptions, 'lock' | 'changed'>,
+  ) {
+    this.#lock = demandAsked(runs[0]).lock;
+    this.#options = options;
+    for (const run of runs) this.update(run);
+  }
+
+  /** A run of the build as it is now. */
+  update(run: ClusterRun): void {
+    const known = this.#runs.get(run.name);
+    if (known?.run.uid === run.uid) known.update(run);
+    else {
+      known?.close();
+      const follower = new RunFollower(run, {
+        ...this.#options,
+        lock: this.#lock,
+        changed: () => this.#refreshIn(brief),
+      });
+      this.#runs.set(run.name, follower);
+      this.#removed = undefined;
+    }
+    this.#refresh();
+  }
+
+  /** A run is gone: pruned, where it was over; else somebody removed it. */
+  remove(run: ClusterRun): void {
+    const known = this.#runs.get(run.name);
+    if (known === undefined || known.run.uid !== run.uid || isOver(known.run)) return;
+    const attempt = attemptOf(run);
+    const change = { kind: 'failed', failures: [removedRun(run.name)] } as const;
+    this.#removed = {
+      ...{ ...change, attempt, id: eventId(attempt, change) },
+      at: new Date().toISOString(),
+    };
+    this.#refresh();
+  }
+
+  /** The status as far as it is known now. */
+  status(): Build {
+    const latest = this.#latest();
+    if (latest === undefined) throw new Error('a build without a run');
+    return foldBuild(
+      // Each attempt may have been asked for by somebody else.
+      demandAsked(latest.run),
+      this.#known().map(({ event }) => event),
+    );
+  }
+
+  /** Whether everything is known about what is over by now; waits for it, for so many milliseconds at most. */
+  async caughtUp(patience: number): Promise<boolean> {
+    const late = AbortSignal.timeout(patience);
+    const followers = [...this.#runs.values()];
+    const listed = Promise.all(followers.map((one) => one.listed));
+    await Promise.race([listed, sleep(patience, undefined, { ref: false })]);
+    while (!late.aborted && !followers.every((one) => one.isSettled())) await this.#changed(late);
+    return followers.every((one) => one.isSettled());
+  }
+
+  /** All events after the one with id `after` (all of them where there is no such), then those that come, until the build is over or `signal`. */
+  async *events(after: string | undefined, signal: AbortSignal): AsyncGenerator<BuildEvent> {
+    await this.caughtUp(10_000);
+    this.#refresh();
+    let next = after === undefined ? 0 : this.#told.findIndex((event) => event.id === after) + 1;
+    while (!signal.aborted) {
+      const event = this.#told[next];
+      if (event !== undefined) {
+        next += 1;
+        yield event;
+      } else if (this.isFinished()) return;
+      else await this.#changed(signal);
+    }
+  }
+
+  /** Whether the last event that was told ends the build. */
+  isFinished(): boolean {
+    const latest = Math.max(...[...this.#runs.values()].map(({ run }) => attemptOf(run)));
+    const last = this.#told.at(-1);
+    return last !== undefined && last.attempt >= latest && ends.has(last.kind);
+  }
+
+  /** Whether its report is being made. */
+  reports(): boolean {
+    return (
+      this.#latest()
+        ?.view()
+        .tasks.some(({ task }) => task.task === 'report') ?? false
+    );
+  }
+
+  /** The task of the latest attempt that makes a step; waits for it where `follow`. */
+  taskOf(step: string, follow: boolean, signal: AbortSignal): Promise<TaskFollower | undefined> {
+    return this.until(() => {
+      const task = this.#latest()?.taskOf(step);
+      return task ?? (!follow || this.isFinished() ? null : undefined);
+    }, signal);
+  }
+
+  /** What `look` gives as soon as it is not undefined; undefined for null, and where the signal comes first. */
+  async until<Value>(
+    look: () => Value | null | undefined,
+    signal: AbortSignal,
+  ): Promise<Value | undefined> {
+    for (let found = look(); ; found = look()) {
+      if (found !== undefined || signal.aborted) return found ?? undefined;
+      await this.#changed(signal);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const run of this.#runs.values()) run.close();
+    this.#wake();
+  }
+
+  #latest(): RunFollower | undefined {
+    return this.#sorted().at(-1);
+  }
+
+  #sorted(): RunFollower[] {
+    return [...this.#runs.values()].toSorted(
+      (one, other) => attemptOf(one.run) - attemptOf(other.run),
+    );
+  }
+
+  #known(): readonly KnownEvent[] {
+    const known = this.#sorted().flatMap((run) => attemptEvents(run.view()));
+    return this.#removed === undefined ? known : [...known, { event: this.#removed, loose: false }];
+  }
+
+  /** Tells what became known, as far as nothing can come before it any more. */
+  #refresh(): void {
+    clearTimeout(this.#timer);
+    this.#due = Infinity;
+    const settled = new Date(Date.now() - settling).toISOString();
+    let grew = false;
+    for (const { event, loose } of this.#known()) {
+      if (this.#ids.has(event.id)) continue;
+      if (loose && event.at > settled) {
+        this.#refreshIn(settling);
+        break;
+      }
+      this.#ids.add(event.id);
+      this.#told.push(event);
+      grew = true;
+    }
+    // Also without an event: whoever waits for tasks or logs looks again.
+    if (grew || this.#waiting.length > 0) this.#wake();
+  }
+
+  /** Soon: much is told at once. */
+  #refreshIn(milliseconds: number): void {
+    const due = performance.now() + milliseconds;
+    if (this.#closed || due >= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(() => this.#refresh(), milliseconds).unref();
+  }
+
+  async #changed(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const abort = () => resolve();
+    this.#waiting.push(abort);
+    signal.addEventListener('abort', abort, { once: true });
+    await promise;
+    signal.removeEventListener('abort', abort);
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+}
+
+function demandAsked(run: ClusterRun): AskedBuild {
+  const asked = askedOf(run);
+  if (asked === undefined) throw new Error(`the run ${run.name} does not say what was asked`);
+  return asked;
+}
+
+const ends: ReadonlySet<BuildEvent['kind']> = new Set([
+  'succeeded',
+  'failed',
+  'cancelled',
+  'expired',
+]);

@@ -1,0 +1,283 @@
+import { randomUUID } from 'node:crypto';
+import type { AskedBuild, Build, NewBuild } from '../../builds/build.ts';
+import type { BuildEvent } from '../../builds/event.ts';
+import { type Failure, FailureError, type Outcome } from '../../builds/failure.ts';
+import { isFinished } from '../../builds/fold.ts';
+import { ok } from '../../builds/result.ts';
+import { decideSubmission, type Existing } from '../../builds/submission.ts';
+import type { Tekton } from '../../config/tekton.ts';
+import type { Tag } from '../../plan/names.ts';
+import type { Registry } from '../../steps/step.ts';
+import type { Engine, Submission } from '../engine.ts';
+import { alreadyFinished, notFound, stillRunning } from '../refusals.ts';
+import { isOver } from './attempt-view.ts';
+import { BuildFeeds } from './build-feeds.ts';
+import {
+  type Attempts,
+  askedOf,
+  keptBuild,
+  latestOf,
+  packBuild,
+  sortAttempts,
+} from './builds-of-runs.ts';
+import type { Cluster, ClusterRun } from './cluster.ts';
+import { listBuilds } from './list-builds.ts';
+import type { PastBuild, PastBuilds } from './past-builds.ts';
+import { renderRun } from './render-run.ts';
+import { attemptOf } from './run-follower.ts';
+import {
+  cancelAnnotation,
+  labelValue,
+  outcomeAnnotation,
+  submissionAnnotation,
+  tagLabel,
+} from './run-names.ts';
+import { RunSet } from './run-set.ts';
+
+export interface TektonEngineOptions {
+  readonly cluster: Cluster;
+  readonly settings: Tekton;
+  /** Where plans and outcomes are read. */
+  readonly registry: () => Promise<Registry>;
+  /** Builds whose runs are gone. */
+  readonly past: PastBuilds;
+  /** URL of the service, for links; undefined: it has none. */
+  readonly url: string | undefined;
+  /** Tells the targets of a build; it is not waited for, and its failing is no failure of the build. */
+  readonly notify: (
+    build: Build,
+    targets: readonly string[],
+    moment: 'started' | 'finished',
+  ) => void | Promise<void>;
+  readonly now: () => Date;
+  readonly report: (text: string, error?: unknown) => void;
+}
+
+/** Milliseconds that an answer waits for what is not known yet. */
+const patience = 10_000;
+/** Milliseconds that somebody who cancels waits for the end. */
+const cancelPatience = 20_000;
+
+/**
+ * The engine of a cluster: an attempt is a PipelineRun, and that and the registry are the only truth. It keeps nothing of its own, so any number of them may
+ * serve one namespace, and each answers for every build.
+ */
+export function createTektonEngine(options: TektonEngineOptions): Engine {
+  const { cluster, past, now, report } = options;
+  const closing = new AbortController();
+  const runs = new RunSet(cluster);
+  const feeds = new BuildFeeds(runs, options);
+
+  const attemptsOf = async (tag: Tag): Promise<Attempts | undefined> => {
+    const found = await cluster.runs(tagLabel, labelValue(tag));
+    // A long tag is shortened in the label: the whole one stands in the build.
+    return sortAttempts(found.filter((run) => askedOf(run)?.tag === tag));
+  };
+
+  /** What a build came to or how far it is; kept on its run when it is over. */
+  const statusOf = async (attempts: Attempts): Promise<Build> => {
+    const run = latestOf(attempts);
+    const kept = keptBuild(run);
+    if (kept !== undefined) return kept;
+    const build = await feeds.use(attempts, async (feed) => {
+      const whole = await feed.caughtUp(patience);
+      if (!whole && isOver(run)) throw new FailureError(unreadable(run));
+      return feed.status();
+    });
+    if (isFinished(build.state) && isOver(run)) keep(run, build);
+    return build;
+  };
+
+  const keep = (run: ClusterRun, build: Build): void => {
+    const annotations = { [outcomeAnnotation]: packBuild(build) };
+    cluster.change(run.name, { annotations }).then(
+      (changed) => changed && runs.learn(changed),
+      (error) => report(`what became of ${build.tag} is not kept on its run`, error),
+    );
+  };
+
+  /** Creates the run of an attempt; undefined where somebody else was first. */
+  const create = async (asked: AskedBuild, attempt: number): Promise<Attempts | undefined> => {
+    const { settings, url } = options;
+    const submission = randomUUID();
+    const { namespace } = cluster;
+    const run = renderRun(asked, { attempt, settings, namespace, url, submission, now: now() });
+    const created = await cluster.create(run);
+    const made = created === 'exists' ? await cluster.run(run.metadata.name) : created;
+    // An answer that was lost on its way is no reason to say that somebody else did it.
+    if (made?.annotations[submissionAnnotation] !== submission) return undefined;
+    runs.learn(made);
+    return sortAttempts([...((await attemptsOf(asked.tag)) ?? []), made].filter(isFirstOfItsName));
+  };
+
+  const begin = async (attempts: Attempts, asked: AskedBuild): Promise<Build> => {
+    const build = await statusOf(attempts);
+    void tell(build, asked.notify);
+    return build;
+  };
+
+  const tell = async (build: Build, targets: readonly string[]): Promise<void> => {
+    try {
+      await options.notify(build, targets, 'started');
+    } catch (error) {
+      report(`nobody could be told that ${build.tag} started`, error);
+    }
+  };
+
+  const existing = async (tag: Tag): Promise<Found | undefined> => {
+    const attempts = await attemptsOf(tag);
+    if (attempts !== undefined) {
+      const asked = askedOf(latestOf(attempts));
+      if (asked === undefined) throw new Error(`the run of ${tag} does not say what was asked`);
+      const build = await statusOf(attempts);
+      return { lockDigest: asked.lockDigest, build, asked };
+    }
+    const found = await past.find(tag);
+    return found && { ...found, lockDigest: found.asked.lockDigest };
+  };
+
+  /** One look, and what follows from it; undefined where somebody was quicker. */
+  const trySubmit = async (asked: NewBuild): Promise<Submission | undefined> => {
+    const [sameTag, sameRun] = await Promise.all([
+      existing(asked.tag),
+      cluster.run(asked.pipelinerun),
+    ]);
+    const stranger = sameRun && askedOf(sameRun)?.tag !== asked.tag;
+    const decision = decideSubmission(asked, sameTag, stranger ? otherBuild(asked) : undefined);
+    switch (decision) {
+      case 'taken':
+        return { kind: 'taken' };
+      case 'known':
+        return sameTag && { kind: 'known', build: sameTag.build };
+      case 'create': {
+        const attempts = await create(asked, 1);
+        return attempts && { kind: 'created', build: await begin(attempts, asked) };
+      }
+      default: {
+        const attempts = await create(asked, (sameTag?.build.attempt ?? 0) + 1);
+        return attempts && { kind: 'restarted', build: await begin(attempts, asked) };
+      }
+    }
+  };
+
+  const pastEvents = async function* (found: PastBuild, after: string | undefined) {
+    const { events } = found;
+    const next = after === undefined ? 0 : events.findIndex(({ id }) => id === after) + 1;
+    yield* events.slice(next);
+  };
+
+  const findBuild = async (tag: Tag): Promise<Build | undefined> => {
+    const attempts = await attemptsOf(tag);
+    return attempts === undefined ? (await past.find(tag))?.build : statusOf(attempts);
+  };
+
+  return {
+    async submit(asked) {
+      for (let tries = 0; tries < 10; tries += 1) {
+        const submission = await trySubmit(asked);
+        if (submission !== undefined) return submission;
+      }
+      throw new Error(`the runs of ${asked.tag} change faster than they can be read`);
+    },
+
+    get: findBuild,
+
+    list: (query) => listBuilds(query, { runs, past, statusOf }),
+
+    async *events(tag, after, signal): AsyncGenerator<BuildEvent> {
+      const ending = AbortSignal.any([signal, closing.signal]);
+      const attempts = await attemptsOf(tag);
+      if (attempts !== undefined) yield* feeds.events(attempts, after, ending);
+      else {
+        const found = await past.find(tag);
+        if (found !== undefined) yield* pastEvents(found, after);
+      }
+    },
+
+    async log(tag, step, follow, signal) {
+      const ending = AbortSignal.any([signal, closing.signal]);
+      const attempts = await attemptsOf(tag);
+      if (attempts !== undefined) return feeds.log(attempts, step, follow, ending);
+      const found = await past.find(tag);
+      if (!found?.build.steps.some(({ id }) => id === step)) return undefined;
+      return pieces(await found.log(step));
+    },
+
+    async cancel(tag) {
+      const attempts = await attemptsOf(tag);
+      const build = attempts && (await statusOf(attempts));
+      if (attempts === undefined) {
+        const found = await past.find(tag);
+        return found === undefined ? notFound(tag) : alreadyFinished(tag, found.build.state);
+      }
+      if (build === undefined || isFinished(build.state))
+        return alreadyFinished(tag, build?.state ?? 'failed');
+      return cancelRun(tag, attempts);
+    },
+
+    async rerun(tag, { rebuild, requester }) {
+      const known = await existing(tag);
+      if (known === undefined) return notFound(tag);
+      if (!isFinished(known.build.state)) return stillRunning(tag, known.build.state);
+      const asked = { ...known.asked, rebuild, ...(requester !== undefined && { requester }) };
+      const attempts = await create(asked, known.build.attempt + 1);
+      if (attempts !== undefined) return ok(await begin(attempts, asked));
+      return stillRunning(tag, 'queued');
+    },
+
+    async close() {
+      closing.abort();
+      feeds.close();
+      runs.close();
+    },
+  };
+
+  async function cancelRun(tag: Tag, attempts: Attempts): Promise<Outcome<Build>> {
+    const run = latestOf(attempts);
+    return feeds.use(attempts, async (feed) => {
+      // What is left of it keeps the record of what was done; where that has begun, there is nothing else to end.
+      const asked = feed.reports() ? 'Cancelled' : 'CancelledRunFinally';
+      const annotations = { [cancelAnnotation]: now().toISOString() };
+      const changed = await cluster.change(run.name, { annotations, asked });
+      if (changed === undefined) return notFound(tag);
+      runs.learn(changed);
+      const late = AbortSignal.any([AbortSignal.timeout(cancelPatience), closing.signal]);
+      for await (const _ of feed.events(undefined, late));
+      const build = feed.status();
+      return !isFinished(build.state) || build.state === 'cancelled'
+        ? ok(build)
+        : alreadyFinished(tag, build.state);
+    });
+  }
+}
+
+/** A build that was asked for before. */
+interface Found extends Existing {
+  readonly build: Build;
+  readonly asked: AskedBuild;
+}
+
+/** What has the same run's name, and is another build: all that has to be known of it. */
+function otherBuild(asked: NewBuild): Existing {
+  return {
+    lockDigest: asked.lockDigest,
+    build: { tag: asked.tag, state: 'running', failure: null },
+  };
+}
+
+function isFirstOfItsName(run: ClusterRun, index: number, all: readonly ClusterRun[]): boolean {
+  return all.findIndex(({ name }) => name === run.name) === index;
+}
+
+async function* pieces(text: string | undefined): AsyncGenerator<string> {
+  if (text !== undefined && text !== '') yield text;
+}
+
+function unreadable(run: ClusterRun): Failure {
+  return {
+    reason: 'registry-unavailable',
+    detail: `What became of the run ${run.name} cannot be read from the registry now.`,
+    hint: 'Ask again in a moment. If it stays so, see whether the registry answers: `GET /readyz`.',
+    about: { attempt: attemptOf(run) },
+  };
+}

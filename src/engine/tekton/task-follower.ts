@@ -1,0 +1,209 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TaskOutcome } from '../../steps/task-outcome.ts';
+import { type DatedMessage, parseTaskLine } from '../../steps/task-output.ts';
+import { isOver, type TaskView, taskNameOf } from './attempt-view.ts';
+import type { Cluster, ClusterTask } from './cluster.ts';
+import { FollowedLog } from './followed-log.ts';
+
+export interface TaskFollowerOptions {
+  readonly cluster: Pick<Cluster, 'log' | 'podTrouble'>;
+  /** What the task left in the registry; throws where that does not answer. */
+  readonly outcome: (task: string) => Promise<TaskOutcome | undefined>;
+  /** Something became known. */
+  readonly changed: () => void;
+  readonly signal: AbortSignal;
+}
+
+/** Milliseconds that are waited for the last lines of a pod, and between looks at what does not answer. */
+const patience = 3000;
+const pause = 250;
+
+/** One try of a task: what its containers printed so far. */
+interface Try {
+  readonly key: string;
+  readonly stop: AbortController;
+  /** Messages of each container, in the order of containers. */
+  readonly messages: DatedMessage[][];
+  readonly followed: Set<string>;
+  readonly done: Set<string>;
+}
+
+/** Follows a task from its pod's log while it runs, and reads its outcome when it is over. */
+export class TaskFollower {
+  readonly logs = new Map<string, FollowedLog>();
+  readonly #options: TaskFollowerOptions;
+  #task: ClusterTask;
+  #try: Try;
+  #outcome: TaskOutcome | undefined;
+  #trouble: string | undefined;
+  #final = false;
+  #ending: Promise<void> | undefined;
+
+  constructor(task: ClusterTask, options: TaskFollowerOptions) {
+    this.#options = options;
+    this.#task = task;
+    this.#try = beginTry(task);
+    this.update(task);
+  }
+
+  /** The task as the cluster shows it now. */
+  update(task: ClusterTask): void {
+    if (this.#ending !== undefined) return;
+    this.#task = task;
+    if (keyOf(task) !== this.#try.key) {
+      this.#try.stop.abort();
+      if (task.retries > 0) for (const log of this.logs.values()) log.add(begunAgain);
+      this.#try = beginTry(task);
+    }
+    // What is over before anybody looked has its outcome: its pod is asked only where there is none.
+    const fresh = isOver(task) && this.#try.followed.size === 0;
+    if (!fresh) this.#follow();
+    if (isOver(task)) this.#ending = this.#end();
+  }
+
+  view(): TaskView {
+    const followed = this.#try.messages.flat();
+    return {
+      task: this.#task,
+      messages: this.#outcome?.messages ?? followed,
+      final: this.#final,
+      trouble: this.#trouble,
+      lastLines: (step) => this.logs.get(step)?.tail(20) ?? [],
+    };
+  }
+
+  /** What was kept of the log of a step; undefined where nothing was kept. */
+  kept(step: string): string | undefined {
+    return this.#outcome?.logs.get(`${step.replaceAll('/', '~')}.log`)?.content.toString('utf8');
+  }
+
+  /** The task is gone from the cluster: what is known is all there will be. */
+  vanish(): void {
+    this.#try.stop.abort();
+    this.#final = true;
+    this.#closeLogs(this.#outcome === undefined);
+  }
+
+  /** Follows the containers that have begun. */
+  #follow(): void {
+    const { pod, steps } = this.#task;
+    if (pod === undefined) return;
+    for (const [index, { container, state }] of steps.entries()) {
+      if (state === 'waiting' || this.#try.followed.has(container)) continue;
+      this.#try.followed.add(container);
+      void this.#read(this.#try, pod, container, index);
+    }
+  }
+
+  /** All lines of a container; where the connection breaks, from where it was. */
+  async #read(current: Try, pod: string, container: string, index: number): Promise<void> {
+    const signal = AbortSignal.any([current.stop.signal, this.#options.signal]);
+    const messages: DatedMessage[] = [];
+    current.messages[index] = messages;
+    let lines = 0;
+    for (let failures = 0; !signal.aborted; ) {
+      const follow = !this.#isTerminated(container);
+      try {
+        let skip = lines;
+        for await (const line of this.#options.cluster.log(pod, container, { follow, signal })) {
+          if (skip > 0) skip -= 1;
+          else {
+            lines += 1;
+            failures = 0;
+            this.#take(line, messages);
+          }
+        }
+        // It ended because the container did, or because somebody cut it: then there is more.
+        if (!follow) break;
+      } catch {
+        failures += 1;
+      }
+      if (failures > 3 && this.#isTerminated(container)) break;
+      await sleep(pause, undefined, { signal }).catch(() => {});
+    }
+    current.done.add(container);
+  }
+
+  #isTerminated(container: string): boolean {
+    const step = this.#task.steps.find((one) => one.container === container);
+    return isOver(this.#task) || step?.state === 'terminated';
+  }
+
+  #take(line: string, messages: DatedMessage[]): void {
+    const told = parseTaskLine(line);
+    if (told === undefined) return;
+    if (told.kind === 'log') this.#log(told.step).add(`${told.text}\n`);
+    else {
+      messages.push(told.message);
+      this.#options.changed();
+    }
+  }
+
+  #log(step: string): FollowedLog {
+    let log = this.logs.get(step);
+    if (log === undefined) {
+      log = new FollowedLog();
+      this.logs.set(step, log);
+      this.#options.changed();
+    }
+    return log;
+  }
+
+  async #end(): Promise<void> {
+    const { outcome, cluster, signal } = this.#options;
+    this.#outcome = await this.#persistently(() => outcome(taskNameOf(this.#task)));
+    if (this.#outcome === undefined && !signal.aborted) {
+      this.#follow();
+      await this.#untilRead();
+      const { pod } = this.#task;
+      if (pod !== undefined && this.#task.condition?.status === 'False')
+        this.#trouble = await this.#persistently(() => cluster.podTrouble(pod));
+    }
+    if (signal.aborted) return;
+    this.#try.stop.abort();
+    this.#final = true;
+    this.#closeLogs(this.#outcome === undefined);
+    this.#options.changed();
+  }
+
+  async #untilRead(): Promise<void> {
+    const { signal } = this.#options;
+    const until = performance.now() + patience;
+    const { followed, done } = this.#try;
+    while (!signal.aborted && performance.now() < until && done.size < followed.size)
+      await sleep(20);
+  }
+
+  /** What `ask` gives, sooner or later: what is not known now must not be taken for what is not there. */
+  async #persistently<Value>(ask: () => Promise<Value>): Promise<Value | undefined> {
+    const { signal } = this.#options;
+    for (let wait = pause; !signal.aborted; wait = Math.min(wait * 2, patience)) {
+      try {
+        return await ask();
+      } catch {
+        await sleep(wait, undefined, { signal }).catch(() => {});
+      }
+    }
+    return undefined;
+  }
+
+  #closeLogs(incomplete: boolean): void {
+    for (const [step, log] of this.logs) log.close(this.kept(step), incomplete);
+  }
+}
+
+const begunAgain = '[its pod was lost: it is begun once more]\n';
+
+function beginTry(task: ClusterTask): Try {
+  return {
+    key: keyOf(task),
+    stop: new AbortController(),
+    messages: [],
+    followed: new Set(),
+    done: new Set(),
+  };
+}
+
+function keyOf({ pod, retries }: ClusterTask): string {
+  return `${retries} ${pod ?? ''}`;
+}

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Plays `tributary task PHASE` in a pod: prints what the rig says, line by line, as long as it says something.
+rig=$(cat /etc/tributary/rig)
+wget -q -O - "$rig/$2/$TRIBUTARY_RUN/${TRIBUTARY_UNIT:-none}/$TRIBUTARY_TAG" | {
+  while IFS= read -r line; do
+    case $line in
+      "exit "*) exit "${line#exit }" ;;
+      "result "*)
+        rest=${line#result }
+        printf %s "${rest#* }" >"/tekton/results/${rest%% *}"
+        ;;
+      *) printf '%s\n' "$line" ;;
+    esac
+  done
+  exit 9
+}
