@@ -164,6 +164,7 @@ test('in another namespace, everything lies there, and the service may still ask
   const moved = renderOverlay('kubernetes', 'elsewhere');
   expect(JSON.stringify(moved)).not.toContain('"namespace":"tributary"');
   const review = moved.find(({ kind }) => kind === 'ClusterRoleBinding');
+  expect(review.metadata.name).toBe('tributary:elsewhere');
   expect(review.subjects).toEqual([
     { kind: 'ServiceAccount', name: 'tributary', namespace: 'elsewhere' },
   ]);

@@ -59,13 +59,7 @@ test('the overlay for Knative is what Knative says a Service is', async () => {
 });
 
 test('the overlay for OpenShift is what OpenShift says of Routes and SecurityContextConstraints', async () => {
-  const objects = renderOverlay('openshift')
-    .filter(({ kind }) => kind !== 'Namespace' && kind !== 'ClusterRoleBinding')
-    .map((one) =>
-      one.metadata.namespace === undefined
-        ? one
-        : { ...one, metadata: { ...one.metadata, namespace: space.name } },
-    );
+  const objects = renderOverlay('openshift', space.name);
   expect(await apply(objects)).toMatch(
     /route\.openshift\.io\/tributary serverside-applied[\s\S]*securitycontextconstraints\.security/,
   );

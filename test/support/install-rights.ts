@@ -9,12 +9,7 @@ import { renderOverlay } from './render-overlay.ts';
 export async function installRights(space: TestNamespace): Promise<AsyncDisposable> {
   const { name, kubectl } = space;
   const kinds = ['ServiceAccount', 'Role', 'RoleBinding', 'ClusterRoleBinding'];
-  const rights = renderOverlay('kubernetes', name)
-    .filter(({ kind }) => kinds.includes(kind))
-    .map((one) =>
-      // Of the whole cluster: one for each namespace.
-      one.kind === 'ClusterRoleBinding' ? { ...one, metadata: { ...one.metadata, name } } : one,
-    );
+  const rights = renderOverlay('kubernetes', name).filter(({ kind }) => kinds.includes(kind));
   await applyObjects(kubectl, rights);
   for (const role of ['viewer', 'builder', 'approver']) {
     await kubectl(['create', 'serviceaccount', role]);
@@ -25,7 +20,7 @@ export async function installRights(space: TestNamespace): Promise<AsyncDisposab
   }
   return {
     async [Symbol.asyncDispose]() {
-      await kubectl(['delete', 'clusterrolebinding', name]);
+      await kubectl(['delete', 'clusterrolebinding', `tributary:${name}`]);
     },
   };
 }

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseAllDocuments, stringify } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import type { Json } from './service.ts';
 import { tool } from './tools.ts';
 
@@ -11,20 +11,22 @@ const checkout = join(import.meta.dirname, '../..');
 /** What `kubectl apply -k` of an overlay applies, with the demo's product, as docs/guides/install-on-a-cluster.md says. */
 export function renderOverlay(
   overlay: 'kubernetes' | 'openshift' | 'knative',
-  namespace?: string,
+  namespace = 'tributary',
 ): readonly Json[] {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-deploy-'));
   try {
     cpSync(join(checkout, 'deploy'), folder, { recursive: true });
     const product = join(checkout, 'examples/demo/product.yaml');
     cpSync(product, join(folder, 'overlays/kubernetes/product.yaml'));
-    const above = join(folder, 'above');
-    mkdirSync(above);
-    writeFileSync(
-      join(above, 'kustomization.yaml'),
-      stringify({ resources: [`../overlays/${overlay}`], ...(namespace && { namespace }) }),
-    );
-    const text = execFileSync(tool('kustomize'), ['build', above]).toString();
+    const files = globSync(join(folder, 'overlays/*/*.yaml'));
+    for (const file of files) {
+      const text = readFileSync(file, 'utf8');
+      writeFileSync(file, text.replaceAll('namespace: tributary', `namespace: ${namespace}`));
+    }
+    const text = execFileSync(tool('kustomize'), [
+      'build',
+      join(folder, 'overlays', overlay),
+    ]).toString();
     return parseAllDocuments(text).map((document) => document.toJS() as Json);
   } finally {
     rmSync(folder, { recursive: true });
