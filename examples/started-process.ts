@@ -18,6 +18,11 @@ export function isRunning({ pid, started }: StartedProcess): boolean {
   return status?.started === started && status.state !== 'Z';
 }
 
+/** The only child of a process with one thread; 0 where it has none. */
+export function childOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
+}
+
 /** Fields 3 and 22 of /proc/PID/stat (proc(5)): the name before them may hold anything, a `)` too. */
 function statusOf(pid: number): { readonly state: string; readonly started: string } | undefined {
   try {

@@ -28,7 +28,7 @@ export function builderImage(registry: string = registries.plain): string {
 /** Builds it with buildah and pushes it, where the registry lacks it. */
 export async function pushBuilderImage(authfile: string): Promise<void> {
   const name = builderImage();
-  if (hasImage(name, authfile)) return;
+  if (await hasImage(name)) return;
   await pushNodeBase(authfile);
   // Layers stay, so that a change of the sources costs seconds.
   const storage = join(cache, 'storage');

@@ -11,19 +11,20 @@ const node = join(import.meta.dirname, '../../node_modules/node/bin/node');
 
 /** The name of a base image with Debian, Node 24 and npm, like those that one pulls elsewhere. */
 export function nodeBase(): string {
-  const hash = createHash('sha256').update(readFileSync(import.meta.filename));
-  hash.update(process.version);
+  const hash = createHash('sha256').update(process.version);
+  for (const file of ['node-base.ts', 'oci-image.ts'])
+    hash.update(readFileSync(join(import.meta.dirname, file)));
   return `${registries.plain}/cluster/node:${hash.digest('hex').slice(0, 16)}`;
 }
 
 /** Makes it of Debian packages where the registry lacks it. */
 export async function pushNodeBase(authfile: string): Promise<void> {
-  if (hasImage(nodeBase(), authfile)) return;
+  if (await hasImage(nodeBase())) return;
   const folder = mkdtempSync(join(tmpdir(), 'tributary-base-'));
   try {
     const layers = [
-      layerOf(await debian(join(folder, 'debian.tar'))),
-      nodeLayer(join(folder, 'node')),
+      await layerOf(await debian(join(folder, 'debian.tar'))),
+      await nodeLayer(join(folder, 'node')),
     ];
     const config = {
       Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],

@@ -2,7 +2,12 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRunning, type StartedProcess, startedProcess } from '../../examples/started-process.ts';
+import {
+  childOf,
+  isRunning,
+  type StartedProcess,
+  startedProcess,
+} from '../../examples/started-process.ts';
 import { makeControlGroup, removeControlGroup } from './control-group.ts';
 import { addresses, cable, type Places, placesOf, pointer } from './places.ts';
 
@@ -108,7 +113,7 @@ function plugIn(pid: number): void {
 
 /** The first process of the namespaces, as the host knows it; 0 where unshare did not get so far. */
 function firstPid({ keeper: { pid } }: Node): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
+  return childOf(pid);
 }
 
 async function firstProcessReady({ run, logs }: Places): Promise<void> {

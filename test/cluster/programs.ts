@@ -2,7 +2,12 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startProgram } from '../../examples/demo-environment.ts';
-import { isRunning, type StartedProcess, startedProcess } from '../../examples/started-process.ts';
+import {
+  childOf,
+  isRunning,
+  type StartedProcess,
+  startedProcess,
+} from '../../examples/started-process.ts';
 import { type Node, onNode } from './node.ts';
 import { placesOf } from './places.ts';
 
@@ -20,6 +25,14 @@ export function startOnNode(node: Node, program: Program): void {
   if (runs(node, program.name)) return;
   const child = startProgram(logs, program.name, ...onNode(node, program.command, program.args));
   writeFileSync(recordOf(node, program.name), JSON.stringify(startedProcess(child.pid ?? 0)));
+}
+
+/** Ends a program at once, as the kernel would; `make cluster` starts it again. */
+export async function killOnNode(node: Node, name: string): Promise<void> {
+  const keeper = JSON.parse(readFileSync(recordOf(node, name), 'utf8')) as StartedProcess;
+  // nsenter, which ends with the program that it entered the node with.
+  process.kill(childOf(keeper.pid), 'SIGKILL');
+  while (isRunning(keeper)) await sleep(10);
 }
 
 /** Waits until a program does its work; throws with the end of its log where it ends or takes too long. */

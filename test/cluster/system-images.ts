@@ -39,11 +39,12 @@ const images = {
 type Name = keyof typeof images;
 const programs = join(import.meta.dirname, '../../.tools/programs');
 const busybox = '/bin/busybox';
+const oci = join(import.meta.dirname, 'oci-image.ts');
 
 /** `10.243.0.1:5000/cluster/NAME:KEY` of an image: the same programs have the same name. */
 export function systemImage(name: Name, registry: string = registries.plain): string {
   const hash = createHash('sha256');
-  for (const file of [import.meta.filename, busybox]) hash.update(fs.readFileSync(file));
+  for (const file of [import.meta.filename, oci, busybox]) hash.update(fs.readFileSync(file));
   for (const program of Object.keys(images[name].programs))
     hash.update(basename(fs.readlinkSync(join(programs, program))));
   return `${registry}/cluster/${name}:${hash.digest('hex').slice(0, 16)}`;
@@ -53,25 +54,25 @@ export function systemImage(name: Name, registry: string = registries.plain): st
 export async function pushSystemImages(authfile: string): Promise<Name[]> {
   const missing: Name[] = [];
   for (const name of Object.keys(images) as Name[])
-    if (!hasImage(systemImage(name), authfile)) missing.push(name);
+    if (!(await hasImage(systemImage(name)))) missing.push(name);
   if (missing.length === 0) return [];
 
-  const base = layerOf(fillBusybox);
+  const base = await layerOf(fillBusybox);
   for (const name of missing) {
     const image: SystemImage = images[name];
     const own = Object.keys(image.programs).length > 0;
-    const layers = own ? [base, layerOf((root) => fillPrograms(root, image))] : [base];
+    const layers = own ? [base, await layerOf((root) => fillPrograms(root, image))] : [base];
     await pushImage(systemImage(name), layers, image.config, authfile);
   }
   return missing;
 }
 
-function layerOf(fill: (root: string) => void): Layer {
+async function layerOf(fill: (root: string) => void): Promise<Layer> {
   const root = fs.mkdtempSync(join(tmpdir(), 'tributary-layer-'));
   try {
     fill(root);
     fs.chmodSync(root, 0o755);
-    return layerOfFolder(root);
+    return await layerOfFolder(root);
   } finally {
     fs.rmSync(root, { recursive: true });
   }
