@@ -104,7 +104,7 @@ describe('with callers of a cluster', () => {
     async (reviews) => {
       cluster.forbidden.add(`create ${reviews}`);
       await expect(serve()).rejects.toMatchObject({
-        failures: [{ reason: 'bad-configuration', hint: expect.stringContaining('rbac.yaml') }],
+        failures: [{ reason: 'cluster-denied', hint: expect.stringContaining('`deploy/`') }],
       });
     },
   );

@@ -9,7 +9,7 @@ export interface Caller {
 /** What a caller may be allowed to do; each is a verb on a resource, see {@link attributes}. */
 export type Permission = 'get' | 'create' | 'update' | 'approve' | 'withdraw';
 
-/** Says who a caller is and what they may do. Throws FailureError `access-unavailable` where the cluster does not answer. */
+/** Says who a caller is and what they may do. Throws FailureError `cluster-unavailable` where the cluster does not answer. */
 export interface Access {
   /** Undefined: the token is nobody's. */
   identify(token: string): Promise<Caller | undefined>;

@@ -112,7 +112,7 @@ function namesIn(paths: object): ReadonlySet<string | undefined> {
 
 /** The problem answers of a route, for its `response` schema: these, and those that every route has that asks who calls. */
 export function problems(...statuses: readonly number[]) {
-  return openProblems(401, 429, 503, ...statuses);
+  return openProblems(401, 429, 502, ...statuses);
 }
 
 /** The same of a route that is open to all. */
@@ -138,10 +138,10 @@ const descriptions: Readonly<Record<number, string>> = {
   415: 'The body is not JSON.',
   422: 'What was asked for cannot be done.',
   500: 'A bug, or a broken installation.',
-  502: 'A git server or registry does not answer.',
+  502: 'A git server, a registry or the cluster does not answer.',
   504: 'A git server takes too long.',
   429: 'The caller asks too often: `Retry-After` says when to ask again.',
-  503: 'The cluster does not say who may do what.',
+  503: 'The service is not ready.',
 };
 
 /** An answer that is text of one media type, for a route's `response` schema. */

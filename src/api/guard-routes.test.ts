@@ -18,7 +18,7 @@ const access: Access = {
   identify: async (token) => {
     if (away)
       throw new FailureError({
-        reason: 'access-unavailable',
+        reason: 'cluster-unavailable',
         detail: 'It is away.',
         hint: 'Wait.',
       });
@@ -109,7 +109,7 @@ describe.for(guarded)('$route', ({ route, method, path }) => {
     away = true;
     rights = new Set([permission]);
     const answer = await ask();
-    expect([answer.statusCode, answer.json().reason]).toEqual([503, 'access-unavailable']);
+    expect([answer.statusCode, answer.json().reason]).toEqual([502, 'cluster-unavailable']);
     expect(service.bodies).toEqual([]);
   });
 });

@@ -262,12 +262,6 @@ export const reasons = {
     owner: 'request',
     title: 'The caller asks too often',
   },
-  'access-unavailable': {
-    status: 503,
-    exit: 4,
-    owner: 'infrastructure',
-    title: 'The cluster does not say who may do what',
-  },
   'not-finished': { status: 409, exit: 2, owner: 'request', title: 'The build is not finished' },
   'not-installable': {
     status: 409,

@@ -1,10 +1,10 @@
 import type { Approvals } from '../access/approvals.ts';
 import { rememberedAccess } from '../access/remembered-access.ts';
 import { ownerName, type TrustParts } from '../access/trust.ts';
-import { createClusterApi } from '../adapters/cluster/cluster-api.ts';
 import { createConfigMapApprovals } from '../adapters/cluster/config-map-approvals.ts';
 import { findConnection } from '../adapters/cluster/connection.ts';
 import { createKubernetesAccess } from '../adapters/cluster/kubernetes-access.ts';
+import { createKubernetesApi } from '../adapters/cluster/kubernetes-api.ts';
 import { openSqliteApprovals } from '../adapters/storage/sqlite-approvals.ts';
 import type { Guard } from '../api/parts.ts';
 import { FailureError } from '../builds/failure.ts';
@@ -21,7 +21,7 @@ export interface OpenedAccess {
 
 /**
  * As the configuration says: on a laptop, anyone, and approvals in the state folder; on a cluster, its identities, and
- * approvals in its ConfigMaps. Throws FailureError `bad-configuration` where the cluster cannot be asked.
+ * approvals in its ConfigMaps. Throws FailureError `bad-configuration` where nothing says how the cluster is reached.
  */
 export async function openAccess(
   { access, state }: LoadedConfiguration,
@@ -33,14 +33,14 @@ export async function openAccess(
   }
   const connection = await findConnection(environment);
   const namespace = access.namespace ?? connection.namespace;
-  const ask = createClusterApi(connection);
+  const api = createKubernetesApi(connection);
   const { audiences } = access;
   const now = () => performance.now();
   const guard = {
-    access: rememberedAccess(createKubernetesAccess(ask, { namespace, audiences }), now),
+    access: rememberedAccess(createKubernetesAccess(api, { namespace, audiences }), now),
     ...{ namespace, perMinute: access['requests-per-minute'], now },
   };
-  return { guard, approvals: createConfigMapApprovals(ask, namespace), close: () => {} };
+  return { guard, approvals: createConfigMapApprovals(api, namespace), close: () => {} };
 }
 
 /**
@@ -52,7 +52,7 @@ export async function checkAccess({ access }: Guard): Promise<void> {
     await access.identify('whether tokens can be reviewed');
     await access.allows({ user: 'system:anonymous', groups: [], extra: {} }, 'get');
   } catch (error) {
-    if (error instanceof FailureError && error.failures[0].reason === 'access-unavailable') return;
+    if (error instanceof FailureError && error.failures[0].reason === 'cluster-unavailable') return;
     throw error;
   }
 }

@@ -50,13 +50,14 @@ export async function openOwnService(options: OwnServiceOptions): Promise<OwnSer
   const scratch = opening.adopt(await makeScratchFolder(configuration.state), (folder) =>
     folder.remove(),
   );
-  const access = await openAccess(configuration, environment);
-  const { guard, approvals } = opening.adopt(access, (one) => one.close());
   const opened = await openEngine({
     ...{ configuration, work, notify, report, environment, url },
     scratch: scratch.folder,
   });
   opening.defer(() => opened.close());
+  // After the engine: that looks first whether the database which both use was lost.
+  const access = await openAccess(configuration, environment);
+  const { guard, approvals } = opening.adopt(access, (one) => one.close());
   const engine = observe(opened.engine);
   const { ownerOf, ...parts } = requestParts({
     configuration,

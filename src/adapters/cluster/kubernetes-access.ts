@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { z } from 'zod';
 import { type Access, attributes, type Caller } from '../../access/caller.ts';
 import { FailureError } from '../../builds/failure.ts';
-import type { AskCluster } from './cluster-api.ts';
+import type { KubernetesApi } from './kubernetes-api.ts';
 
 const TokenReview = z.object({
   status: z.object({
@@ -32,12 +32,12 @@ const atOnce = 16;
  * authorization.k8s.io/v1). `audiences`: what a token may be made for; none: whatever the API server takes itself.
  */
 export function createKubernetesAccess(
-  askAny: AskCluster,
+  api: Pick<KubernetesApi, 'ask'>,
   options: { readonly namespace: string; readonly audiences: readonly string[] },
 ): Access {
   const { namespace, audiences } = options;
   const few = pLimit(atOnce);
-  const ask: AskCluster = (request) => few(() => askAny(request));
+  const ask: KubernetesApi['ask'] = (...asked) => few(() => api.ask(...asked));
   return {
     async identify(token) {
       const spec = { token, ...(audiences.length === 0 ? {} : { audiences }) };
@@ -77,22 +77,20 @@ export function createKubernetesAccess(
 }
 
 async function review<Answer>(
-  ask: AskCluster,
+  ask: KubernetesApi['ask'],
   group: string,
   kind: 'TokenReview' | 'SubjectAccessReview',
   spec: object,
   schema: z.ZodType<Answer>,
 ): Promise<Answer> {
-  const { status, body } = await ask({
-    method: 'POST',
-    path: `/apis/${group}/v1/${kind.toLowerCase()}s`,
+  const answer = await ask('POST', `/apis/${group}/v1/${kind.toLowerCase()}s`, {
     body: { apiVersion: `${group}/v1`, kind, spec },
   });
-  const parsed = schema.safeParse(body);
+  const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;
   throw new FailureError({
-    reason: 'access-unavailable',
-    detail: `The cluster does not answer a ${kind} as Kubernetes does (status ${status}).`,
+    reason: 'cluster-unavailable',
+    detail: `The cluster does not answer a ${kind} as Kubernetes does.`,
     hint: 'Nothing is done for anybody meanwhile. Check what answers at the address of its API server.',
   });
 }

@@ -6,13 +6,13 @@ import { FakeCluster } from '../../../test/support/fake-cluster.ts';
 import type { Approval, Approvals } from '../../access/approvals.ts';
 import type { Caller } from '../../access/caller.ts';
 import type { CommitSha } from '../../plan/names.ts';
-import { type AskCluster, createClusterApi } from './cluster-api.ts';
 import { createConfigMapApprovals } from './config-map-approvals.ts';
 import { findConnection } from './connection.ts';
 import { createKubernetesAccess } from './kubernetes-access.ts';
+import { createKubernetesApi, type KubernetesApi } from './kubernetes-api.ts';
 
 let cluster: FakeCluster;
-let ask: AskCluster;
+let api: KubernetesApi;
 let folder: string;
 
 beforeEach(async () => {
@@ -20,11 +20,8 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tributary-cluster-'));
   const file = join(folder, 'kubeconfig');
   await writeFile(file, cluster.kubeconfig());
-  ask = createClusterApi(await findConnection({ KUBECONFIG: file }), {
-    total: 200,
-    first: 5,
-    longest: 20,
-  });
+  const patience = { total: 200, first: 5, longest: 20 };
+  api = createKubernetesApi(await findConnection({ KUBECONFIG: file }), { patience });
   cluster.callers.set('of-ada', { user: 'ada', groups: ['team'], may: ['create pipelineruns'] });
 });
 afterEach(async () => {
@@ -34,7 +31,7 @@ afterEach(async () => {
 
 describe('who calls', () => {
   const access = (audiences: readonly string[] = []) =>
-    createKubernetesAccess(ask, { namespace: 'tributary', audiences });
+    createKubernetesAccess(api, { namespace: 'tributary', audiences });
 
   test('is whom the cluster knows by the token', async () => {
     expect(await access().identify('of-ada')).toEqual({
@@ -87,7 +84,7 @@ describe('who calls', () => {
     const trouble = [503, { message: 'etcd' }] as const;
     cluster.trouble.push(...Array(200).fill(trouble));
     await expect(access().identify('of-ada')).rejects.toMatchObject({
-      failures: [{ reason: 'access-unavailable', detail: expect.stringContaining('503') }],
+      failures: [{ reason: 'cluster-unavailable', detail: expect.stringContaining('etcd') }],
     });
   });
 
@@ -101,9 +98,9 @@ describe('who calls', () => {
     await expect(access().identify('of-ada')).rejects.toMatchObject({
       failures: [
         {
-          reason: 'bad-configuration',
+          reason: 'cluster-denied',
           detail: expect.stringContaining('cannot create it'),
-          hint: expect.stringContaining('rbac.yaml'),
+          hint: expect.stringContaining('`deploy/`'),
         },
       ],
     });
@@ -111,14 +108,14 @@ describe('who calls', () => {
 
   test('is asked by few at once, however many tokens are sent', async () => {
     let [open, most] = [0, 0];
-    const counting: AskCluster = async () => {
+    const ask = async () => {
       open += 1;
       most = Math.max(most, open);
       await new Promise((done) => setImmediate(done));
       open -= 1;
-      return { status: 201, body: { status: { user: {} } } };
+      return { status: { user: {} } };
     };
-    const many = createKubernetesAccess(counting, { namespace: 'tributary', audiences: [] });
+    const many = createKubernetesAccess({ ask }, { namespace: 'tributary', audiences: [] });
     await Promise.all(Array.from({ length: 100 }, (_, token) => many.identify(`made-up-${token}`)));
     expect(most).toBe(16);
   });
@@ -139,7 +136,7 @@ describe('approvals in ConfigMaps', () => {
   });
   let approvals: Approvals;
   beforeEach(() => {
-    approvals = createConfigMapApprovals(ask, 'tributary');
+    approvals = createConfigMapApprovals(api, 'tributary');
   });
 
   test('are found by their commit, and under no other', async () => {
@@ -160,7 +157,7 @@ describe('approvals in ConfigMaps', () => {
   test('the first who approves stays, also of two at once', async () => {
     const both = await Promise.all([
       approvals.add(approval('a')),
-      createConfigMapApprovals(ask, 'tributary').add({ ...approval('a'), by: 'bob' }),
+      createConfigMapApprovals(api, 'tributary').add({ ...approval('a'), by: 'bob' }),
     ]);
     expect(both.map(({ added }) => added).sort()).toEqual([false, true]);
     expect(both[0]?.approval).toEqual(both[1]?.approval);
