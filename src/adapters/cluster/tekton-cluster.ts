@@ -42,11 +42,11 @@ export function createTektonCluster(
       return (await list(api, runs, { query, read: readRun, signal: forever })).items;
     },
 
-    change: (name, { annotations, asked }) =>
+    change: (name, { annotations, cancel }) =>
       unlessGone(async () => {
         const body = {
           ...(annotations && { metadata: { annotations } }),
-          ...(asked && { spec: { status: asked } }),
+          ...(cancel && { spec: { status: 'Cancelled' } }),
         };
         const contentType = 'application/merge-patch+json';
         return demandRun(await api.ask('PATCH', at(runs, name), { body, contentType }));

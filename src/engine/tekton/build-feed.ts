@@ -115,15 +115,6 @@ export class BuildFeed {
     return last !== undefined && last.attempt >= latest && ends.has(last.kind);
   }
 
-  /** Whether its report is being made. */
-  reports(): boolean {
-    return (
-      this.#latest()
-        ?.view()
-        .tasks.some(({ task }) => task.task === 'report') ?? false
-    );
-  }
-
   /** The task of the latest attempt that makes a step; waits for it where `follow`. */
   taskOf(step: string, follow: boolean, signal: AbortSignal): Promise<TaskFollower | undefined> {
     return this.until(() => {

@@ -71,7 +71,8 @@ export interface Cluster {
     name: string,
     change: {
       readonly annotations?: Readonly<Record<string, string>>;
-      readonly asked?: 'Cancelled' | 'CancelledRunFinally';
+      /** True: ends all of its tasks, and begins none, not even the report. */
+      readonly cancel?: boolean;
     },
   ): Promise<ClusterRun | undefined>;
   watchRuns(signal: AbortSignal): AsyncIterable<ClusterChange<ClusterRun>>;

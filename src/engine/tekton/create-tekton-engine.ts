@@ -235,10 +235,8 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
   async function cancelRun(tag: Tag, attempts: Attempts): Promise<Outcome<Build>> {
     const run = latestOf(attempts);
     return feeds.use(attempts, async (feed) => {
-      // What is left of it keeps the record of what was done; where that has begun, there is nothing else to end.
-      const asked = feed.reports() ? 'Cancelled' : 'CancelledRunFinally';
       const annotations = { [cancelAnnotation]: now().toISOString() };
-      const changed = await cluster.change(run.name, { annotations, asked });
+      const changed = await cluster.change(run.name, { annotations, cancel: true });
       if (changed === undefined) return notFound(tag);
       runs.learn(changed);
       const late = AbortSignal.any([AbortSignal.timeout(cancelPatience), closing.signal]);
