@@ -27,14 +27,14 @@ describe.for([
     'tributary',
     [
       ...[`create ${runs}`, `get ${runs}`, `list ${runs}`, `watch ${runs}`, `patch ${runs}`],
-      ...['get taskruns.tekton.dev', 'list taskruns.tekton.dev', 'watch taskruns.tekton.dev'],
-      ...['get pods', 'list pods', 'watch pods', 'get pods/log'],
+      ...['list taskruns.tekton.dev', 'watch taskruns.tekton.dev', 'get pods', 'get pods/log'],
       ...['create configmaps', 'get configmaps', 'list configmaps', 'delete configmaps'],
       'create tokenreviews.authentication.k8s.io',
       'create subjectaccessreviews.authorization.k8s.io',
     ],
     [
       ...['get secrets', 'list secrets', 'create pods', 'create pods/exec', 'delete pods'],
+      'list pods',
       ...[`delete ${runs}`, 'create taskruns.tekton.dev', 'update tasks.tekton.dev'],
       ...['update configmaps', 'create serviceaccounts/token', 'impersonate users'],
       ...[
