@@ -13,6 +13,9 @@ import { type FileLock, lockFile, withFileLock } from '../storage/file-lock.ts';
 import { neverOld } from '../storage/pack-folder.ts';
 import { sizeOf } from '../storage/shelf.ts';
 
+/** What builds need of base images. */
+export type UsableBases = Pick<BaseStore, 'root' | 'pull' | 'copyFolder'>;
+
 /** Base images, pulled once and shared by all builds, which only read them. */
 export interface BaseStore {
   /** The image store, for `--storage-opt overlay.imagestore=`. */
@@ -43,9 +46,7 @@ export async function openBaseStore(
   privilege: Privilege,
   persist: Persist,
 ): Promise<BaseStore> {
-  const [root, runroot, pulled, uses] = ['root', 'run', 'pulled', 'use'].map((name) =>
-    join(folder, name),
-  ) as [string, string, string, string];
+  const { root, runroot, pulled, uses } = placesIn(folder);
   for (const path of [root, runroot, pulled, uses])
     await mkdir(path, { recursive: true, mode: 0o700 });
   const mirrors = await writeRegistriesConf(configuration, folder);
@@ -71,7 +72,7 @@ export async function openBaseStore(
   return {
     root,
     pull(reference, platform, log, signal) {
-      const name = `${checked(reference)} ${platform}`.replaceAll('/', '~');
+      const name = markerOf(reference, platform);
       // One after the other: two builds that need the same image download it once.
       const work = async () => {
         const use = await lockFile(join(uses, name), { wait: true, shared: true, signal });
@@ -122,17 +123,50 @@ export async function openBaseStore(
         },
       }),
 
-    async copyFolder(reference, inner, to, scratch, signal) {
-      const storage = [
-        ...['--root', join(scratch, 'root'), '--runroot', join(scratch, 'run')],
-        ...['--storage-driver', 'overlay', '--storage-opt', `overlay.imagestore=${root}`],
-      ];
-      const command = ['sh', '-c', copyScript, 'sh', checked(reference), inner, to, ...storage];
-      const { program, args, env } = contained(privilege, command, { network: false });
-      const result = await run(program, args, { cwd: scratch, env, signal });
-      if (result.exitCode !== 0)
-        throw new Error(`cannot read ${inner} of ${reference}: ${result.stderr.trim()}`);
+    copyFolder: copyFrom(root, privilege),
+  };
+}
+
+/** The base images that another process has pulled into `folder`, which may be read-only and stays as it is. */
+export function filledBaseStore(folder: string, privilege: Privilege): UsableBases {
+  const { root, pulled } = placesIn(folder);
+  return {
+    root,
+    async pull(reference, platform) {
+      if (!(await exists(join(pulled, markerOf(reference, platform)))))
+        throw new Error(`nobody has pulled ${reference} for ${platform}`);
+      const release = async () => {};
+      return { release, [Symbol.asyncDispose]: release };
     },
+    copyFolder: copyFrom(root, privilege),
+  };
+}
+
+function placesIn(folder: string) {
+  const place = (name: string) => join(folder, name);
+  return {
+    root: place('root'),
+    runroot: place('run'),
+    pulled: place('pulled'),
+    uses: place('use'),
+  };
+}
+
+function markerOf(reference: string, platform: string): string {
+  return `${checked(reference)} ${platform}`.replaceAll('/', '~');
+}
+
+function copyFrom(root: string, privilege: Privilege): BaseStore['copyFolder'] {
+  return async (reference, inner, to, scratch, signal) => {
+    const storage = [
+      ...['--root', join(scratch, 'root'), '--runroot', join(scratch, 'run')],
+      ...['--storage-driver', 'overlay', '--storage-opt', `overlay.imagestore=${root}`],
+    ];
+    const command = ['sh', '-c', copyScript, 'sh', checked(reference), inner, to, ...storage];
+    const { program, args, env } = contained(privilege, command, { network: false });
+    const result = await run(program, args, { cwd: scratch, env, signal });
+    if (result.exitCode !== 0)
+      throw new Error(`cannot read ${inner} of ${reference}: ${result.stderr.trim()}`);
   };
 }
 

@@ -9,7 +9,7 @@ import { TailBuffer } from '../../steps/tail-buffer.ts';
 import { briefPatience, createPersist, type Persist } from '../persist.ts';
 import { networkVariables, run } from '../processes/command.ts';
 import { privilege as ownPrivilege, type Privilege, sandboxed } from '../processes/sandbox.ts';
-import { type BaseStore, openBaseStore } from './base-store.ts';
+import { filledBaseStore, openBaseStore, type UsableBases } from './base-store.ts';
 import { explainBuildFailure, explainMetLimit } from './build-failure.ts';
 import { type CompileCaches, createCompileCaches, type OpenCache } from './compile-caches.ts';
 import { normalizeModes } from './normalize-modes.ts';
@@ -26,8 +26,10 @@ export type BuilderConfiguration = Pick<
 export interface BuilderOptions {
   /** The state folder: storage lies in `<state>/storage/`. */
   readonly state: string;
-  /** `chroot` is for pods and for tests: it must give the same bytes. */
+  /** Default: `chroot` in a pod, whose container it relies on, else `oci`. They give the same bytes. */
   readonly isolation?: 'oci' | 'chroot';
+  /** A folder of base images that holds all that is needed, and may be read-only; default: one in `state` that is filled as needed. */
+  readonly bases?: string;
   /** Where seeds of compile caches are kept; without one, only images of one builder share what they compile. */
   readonly registry?: Registry;
   /** How trouble with registries of base images is waited out; default: briefly. */
@@ -49,14 +51,19 @@ export interface OpenBuilder extends Builder {
 /** The {@link Builder} over buildah. Throws FailureError `tool-missing` where there is no buildah. */
 export async function createBuilder(
   configuration: BuilderConfiguration,
-  { state, isolation = 'oci', persist = createPersist(briefPatience), registry }: BuilderOptions,
+  { state, isolation, bases: filled, persist, registry }: BuilderOptions,
 ): Promise<OpenBuilder> {
   const storage = join(state, 'storage');
   await mkdir(storage, { recursive: true, mode: 0o700 });
   const privilege = ownPrivilege();
-  const bases = await openBaseStore(join(storage, 'bases'), configuration, privilege, persist);
+  const patience = persist ?? createPersist(briefPatience);
+  const bases =
+    filled === undefined
+      ? await openBaseStore(join(storage, 'bases'), configuration, privilege, patience)
+      : filledBaseStore(filled, privilege);
   const machine: Machine = {
-    ...{ storage, privilege, bases, isolation },
+    ...{ storage, privilege, bases },
+    isolation: isolation ?? (privilege === 'pod' ? 'chroot' : 'oci'),
     caches: createCompileCaches({ state, storage, privilege, bases, registry }),
     runtime: configuration.tools.runtime,
     limits: limitsOf(configuration),
@@ -72,7 +79,7 @@ export async function createBuilder(
 interface Machine {
   readonly storage: string;
   readonly privilege: Privilege;
-  readonly bases: BaseStore;
+  readonly bases: UsableBases;
   readonly caches: CompileCaches;
   readonly isolation: 'oci' | 'chroot';
   readonly runtime: string;
@@ -273,7 +280,8 @@ async function makeFolders(
   if (folders.seccomp && profile) await writeFile(folders.seccomp, profile);
   // The machine's own settings for containers must not reach a build.
   const files: Record<string, string> = {
-    passwd: 'root:x:0:0:root:/root:/bin/sh\n',
+    // A process of buildah itself that is root of a namespace asks for the home of whoever it thinks made it.
+    passwd: 'root:x:0:0:root:/root:/bin/sh\nbuilder:x:1000:1000:builder:/root:/bin/sh\n',
     group: 'root:x:0:\n',
     'containers/policy.json': '{"default":[{"type":"insecureAcceptAnything"}]}\n',
     'containers/registries.conf': '',

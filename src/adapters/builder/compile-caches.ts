@@ -9,7 +9,7 @@ import { run } from '../processes/command.ts';
 import { contained, type Overlay, type Privilege } from '../processes/sandbox.ts';
 import type { FileLock } from '../storage/file-lock.ts';
 import { openShelf, type Shelf } from '../storage/shelf.ts';
-import type { BaseStore } from './base-store.ts';
+import type { UsableBases } from './base-store.ts';
 import { makeScratchStorage, type ScratchStorage } from './scratch-storage.ts';
 import { findSeed, type Seed, writeSeed } from './seeds.ts';
 
@@ -42,7 +42,7 @@ export interface CompileCachesOptions {
   readonly state: string;
   readonly storage: string;
   readonly privilege: Privilege;
-  readonly bases: BaseStore;
+  readonly bases: UsableBases;
   /** Where seeds are kept; without one there are none. */
   readonly registry: Registry | undefined;
 }

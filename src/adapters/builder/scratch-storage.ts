@@ -9,7 +9,12 @@ import {
   noGroups,
   removeControlGroups,
 } from '../processes/control-groups.ts';
-import { privilege as ownPrivilege, type Privilege } from '../processes/sandbox.ts';
+import {
+  contained,
+  privilege as ownPrivilege,
+  ownsByNamespace,
+  type Privilege,
+} from '../processes/sandbox.ts';
 import { lockFile } from '../storage/file-lock.ts';
 
 /** The folders and control groups of one container build; gone when it is disposed of. */
@@ -61,10 +66,10 @@ export async function sweepStorage(state: string): Promise<void> {
 }
 
 async function removeBuild(folder: string, id: string, privilege: Privilege): Promise<void> {
-  if (privilege === 'user') {
+  if (ownsByNamespace(privilege)) {
     // Files of an image belong to other ids of our range: only root of the namespace may remove them.
-    const args = ['--user', '--map-root-user', '--map-auto', 'rm', '-rf', folder];
-    await run('unshare', args, { cwd: '/' });
+    const line = contained(privilege, ['rm', '-rf', '--', folder], { network: false });
+    await run(line.program, line.args, { cwd: '/', env: line.env });
   }
   await rm(folder, { recursive: true, force: true });
   await removeControlGroups(groupName(id), await readGroups(folder));

@@ -4,7 +4,7 @@ import type { Configuration } from '../../config/config.ts';
 import { run } from '../processes/command.ts';
 import type { ControlGroups, GroupLimits } from '../processes/control-groups.ts';
 import { descendantsOf, memoryOf } from '../processes/process-tree.ts';
-import { contained, type Privilege } from '../processes/sandbox.ts';
+import { contained, ownsByNamespace, type Privilege } from '../processes/sandbox.ts';
 
 /** What one container build may use at most. */
 export interface BuildLimits extends GroupLimits {
@@ -134,10 +134,9 @@ async function diskUsage(folders: readonly string[], privilege: Privilege): Prom
   let rest = '';
   const find = ['find', ...folders, '-xdev', '-printf', '%b\\n'];
   // Files of an image belong to other ids of an ordinary user: only root of the namespace sees them all.
-  const { program, args, env } =
-    privilege === 'user'
-      ? contained(privilege, find, { network: false })
-      : { program: 'find', args: find.slice(1), env: {} };
+  const { program, args, env } = ownsByNamespace(privilege)
+    ? contained(privilege, find, { network: false })
+    : { program: 'find', args: find.slice(1), env: {} };
   await run(program, args, {
     ...{ cwd: '/', env, maxOutput: 0 },
     onOutput: (text) => {

@@ -4,7 +4,7 @@
 #
 #   sh sandbox.sh MODE ROOT ETC [ro:PATH | rw:PATH | in:FILE | overlay PATH FOLDER OPTIONS]... -- PROGRAM [ARGUMENT]...
 #
-# MODE is "root" or "user" (root of a user namespace); ROOT an empty folder; ETC the folder that becomes /etc;
+# MODE is "root", "user" (root of a user namespace) or "pod" (the same in a container, whose /proc it sees); ROOT an empty folder; ETC the folder that becomes /etc;
 # FILE the cgroup.procs of a control group to join.
 # Ends with 99 where the sandbox cannot be made.
 set -eu
@@ -18,7 +18,7 @@ shift 3
 show() {
   mount --rbind "$2" "$root$2"
   if [ "$1" = ro ]; then
-    mount -o remount,bind,ro "$root$2" 2>/dev/null || [ "$mode" = user ]
+    mount -o remount,bind,ro "$root$2" 2>/dev/null || [ "$mode" != root ]
   fi
 }
 
@@ -48,7 +48,7 @@ done
 
 mkdir -p "$root/proc" "$root/sys" "$root/dev/pts" "$root/dev/shm" "$root/etc" "$root/run" "$root/var/tmp" "$root/machine"
 mkdir -m 1777 "$root/tmp"
-mount -t proc proc "$root/proc"
+if [ "$mode" = pod ]; then mount --rbind /proc "$root/proc"; else mount -t proc proc "$root/proc"; fi
 mount --rbind /sys "$root/sys"
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"

@@ -8,17 +8,29 @@ export const sandboxFailed = 99;
 
 /**
  * What we may do on this machine. `root`: everything. `user`: an ordinary user, who becomes root of a new
- * user namespace with the ids of /etc/subuid. `namespaced`: root of a user namespace already.
+ * user namespace with the ids of /etc/subuid. `namespaced`: root of a user namespace already. `pod`: root of a container, in name alone:
+ * it becomes root of a new user namespace with the ids of the container.
  */
-export type Privilege = 'root' | 'user' | 'namespaced';
+export type Privilege = 'root' | 'user' | 'namespaced' | 'pod';
 
 /** The privilege of this process. */
 export function privilege(): Privilege {
   if (process.getuid?.() !== 0) return 'user';
+  const [, capabilities = '0'] =
+    /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  if ((BigInt(`0x${capabilities}`) & administration) === 0n) return 'pod';
   return readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).join(' ') ===
     '0 0 4294967295'
     ? 'root'
     : 'namespaced';
+}
+
+/** CAP_SYS_ADMIN; see capabilities(7). */
+const administration = 1n << 21n;
+
+/** Whether files of images belong to ids that only a {@link contained} command may touch. */
+export function ownsByNamespace(privilege: Privilege): boolean {
+  return privilege === 'user' || privilege === 'pod';
 }
 
 /** A command and its environment. */
@@ -37,15 +49,7 @@ export function contained(
   command: readonly string[],
   options: { readonly network: boolean },
 ): CommandLine {
-  const namespaces = [
-    '--mount',
-    '--pid',
-    '--ipc',
-    '--uts',
-    '--fork',
-    '--kill-child',
-    '--mount-proc',
-  ];
+  const namespaces = ['--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child'];
   return {
     // The parent death signal must come before unshare: --kill-child alone does not see us die.
     program: 'setpriv',
@@ -53,14 +57,21 @@ export function contained(
       '--pdeathsig',
       'KILL',
       'unshare',
-      ...(privilege === 'user' ? ['--user', '--map-root-user', '--map-auto'] : []),
+      ...(ownsByNamespace(privilege) ? ['--user', '--map-root-user'] : []),
+      ...(privilege === 'user' ? ['--map-auto'] : []),
+      ...(privilege === 'pod' ? containerIds : []),
       ...namespaces,
+      // Where a container hides parts of /proc, the kernel lets nobody in it have a whole one: there it stays that of the container.
+      ...(privilege === 'pod' ? [] : ['--mount-proc']),
       ...(options.network ? [] : ['--net']),
       ...command,
     ],
     env: storageEnvironment(privilege),
   };
 }
+
+/** The same ids inside as outside: /etc/subuid and /etc/subgid of the container must say `root:1:65535`. */
+const containerIds = ['--map-users', '1,1,65535', '--map-groups', '1,1,65535'];
 
 /**
  * Whether the last words of a {@link contained} command are those of an `unshare` whose command was killed: up to util-linux 2.41 it
@@ -106,7 +117,7 @@ export function sandboxed(
   command: readonly string[],
   sandbox: Sandbox,
 ): CommandLine {
-  const mode = privilege === 'root' ? 'root' : 'user';
+  const mode = privilege === 'namespaced' ? 'user' : privilege;
   const shown = [
     ...sandbox.readOnly.map((path) => `ro:${path}`),
     ...sandbox.writable.map((path) => `rw:${path}`),
@@ -119,7 +130,7 @@ export function sandboxed(
   return contained(privilege, sandbox.network ? setup : withLoopback(setup), sandbox);
 }
 
-function overlayOptions({ lowers, upper, work }: Overlay, mode: 'root' | 'user'): string {
+function overlayOptions({ lowers, upper, work }: Overlay, mode: string): string {
   const layers = `lowerdir=${lowers.join(':')},upperdir=${upper},workdir=${work}`;
   // In a user namespace the kernel keeps its marks in attributes that a user may set.
   return mode === 'root' ? layers : `${layers},userxattr`;
