@@ -22,6 +22,10 @@ if (argv[2] === 'step') {
   const { step } = await import('./cli/step.ts');
   exit(await step(argv.slice(3)));
 }
+if (argv[2] === 'task') {
+  const { task } = await import('./cli/task.ts');
+  exit(await task(argv.slice(3)));
+}
 const { processIo } = await import('./cli/process-io.ts');
 const { runCli } = await import('./cli/program.ts');
 const { openService } = await import('./cli/open-service.ts');

@@ -123,6 +123,18 @@ export const reasons = {
     owner: 'ref',
     title: 'A container build used more than it may',
   },
+  'strange-output': {
+    status: 422,
+    exit: 3,
+    owner: 'ref',
+    title: 'A build left what cannot be trusted',
+  },
+  'not-on-a-cluster': {
+    status: 422,
+    exit: 3,
+    owner: 'product',
+    title: 'The product needs what a cluster does not do',
+  },
   'not-included': {
     status: 422,
     exit: 3,

@@ -5,20 +5,27 @@ import { FailureError, mayPass } from '../builds/failure.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
 import type { Plan } from '../plan/plan.ts';
 import { locateIn } from '../product/place.ts';
+import type { PrepareContext } from '../steps/prepare/prepare-context.ts';
 import { prepare } from '../steps/prepare/run-prepare.ts';
-import type { StepTurn } from '../steps/run-steps.ts';
-import type { StepContext } from '../steps/step.ts';
-import { type AskedFiles, readAsked } from './read-asked.ts';
+import type { Asked } from './read-asked.ts';
 
-/** What `prepare` has at hand: all that a step has, but for the plan that it makes. */
-export type PrepareTurn = Omit<StepContext, 'plan' | 'configuration'> &
-  StepTurn & { readonly configuration: LoadedConfiguration; readonly persist: Persist };
+/** What `prepare` has at hand, but for what is made here of it. */
+export type PrepareTurn = Omit<
+  PrepareContext,
+  'tag' | 'mirrors' | 'madeBy' | 'publish' | 'locate' | 'configuration'
+> & { readonly configuration: LoadedConfiguration; readonly persist: Persist };
 
-/** Runs `prepare` on the lock and product files that the engine wrote. */
-export async function prepareHere(files: AskedFiles, turn: PrepareTurn): Promise<Plan> {
-  const { lock, product, text, tag } = await readAsked(files);
+/** Runs `prepare` on what was asked. */
+export async function prepareHere(asked: Asked, turn: PrepareTurn): Promise<Plan> {
+  const { lock, product, text, tag } = asked;
   const madeBy = toolSet(turn.builder.tools);
-  const more = { tag, madeBy, publish: true, locate: locateIn(text) };
+  const more = {
+    tag,
+    madeBy,
+    publish: true,
+    exports: turn.exports ?? true,
+    locate: locateIn(text),
+  };
   for (let chances = 3; ; chances--) {
     const { mirrors } = await openGit(turn.configuration, process.env, turn);
     try {

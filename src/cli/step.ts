@@ -9,13 +9,14 @@ import { createRegistry } from '../adapters/registry/registry.ts';
 import { createMakeAlone } from '../adapters/storage/key-lock.ts';
 import { createMemory } from '../adapters/storage/memory.ts';
 import type { Build } from '../builds/build.ts';
-import { describeFailure, FailureError, reasons } from '../builds/failure.ts';
+import { describeFailure, reasons } from '../builds/failure.ts';
 import { type LoadedConfiguration, loadConfiguration } from '../config/load-config.ts';
 import type { Plan, StepOutputs } from '../plan/plan.ts';
 import { LogFile, logFile } from '../steps/log-file.ts';
 import { failuresOf, runSteps, type StepTurn } from '../steps/run-steps.ts';
-import type { Registry } from '../steps/step.ts';
 import { runStepProgram } from '../steps/step-programs.ts';
+import { demandSameTools } from './demand-same-tools.ts';
+import { lookUp } from './look-up.ts';
 import { readAsked } from './read-asked.ts';
 import { parseOptions, type StepOptions, usage } from './step-options.ts';
 import { tell } from './tell.ts';
@@ -106,7 +107,7 @@ async function openSteps(
         return { output: await writeRecord(recorded, { ...more, ...record, ...turn }) };
       }
       const { prepareHere } = await import('./step-prepare.ts');
-      const plan = await prepareHere(asked, { ...more, ...turn, persist });
+      const plan = await prepareHere(await readAsked(asked), { ...more, ...turn, persist });
       await writeFile(options.plan, JSON.stringify(plan));
       return { output: null, plan: options.plan, ...(await lookUp(plan, tools.registry, options)) };
     };
@@ -121,24 +122,6 @@ async function openSteps(
     return { output: await runStepProgram(planned, { plan, ...more, ...record, ...turn }) };
   };
   return { run: inTurn(run), builder: tools.builder };
-}
-
-/** Keys of the plan say what these tools make: what others make must not be found under them. */
-function demandSameTools({ madeBy }: Plan, ours: string): void {
-  if (madeBy === ours) return;
-  throw new FailureError({
-    reason: 'tools-changed',
-    detail: `The plan of this build was made by ${madeBy}; this is ${ours}.`,
-    hint: 'Start the service anew after an upgrade, then ask for the build again: it is planned anew, and what is the same is used.',
-  });
-}
-
-/** What the registry has for a plan; a rebuild uses no hit. */
-async function lookUp(plan: Plan, registry: Registry, { rebuild }: StepOptions) {
-  const { lookUpHits, lookUpSeeded } = await import('../steps/prepare/look-up-hits.ts');
-  const hits = rebuild ? {} : await lookUpHits(plan, registry);
-  const held = Object.keys(hits).filter((id) => hits[id] === true);
-  return { held, seeded: await lookUpSeeded(plan, new Set(held), registry) };
 }
 
 async function openTools(

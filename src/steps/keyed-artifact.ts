@@ -23,7 +23,7 @@ export function keyedArtifact(
 }
 
 /** Does the work for a key, and returns how to push it. */
-type Make = () => Promise<() => Promise<Digest>>;
+export type Make = () => Promise<() => Promise<Digest>>;
 
 /**
  * Look, make, look again, push. Two builds of one machine that miss the same key at once make it once: the second waits, and
@@ -33,7 +33,7 @@ type Make = () => Promise<() => Promise<Digest>>;
 export async function keyed(
   key: Key,
   reference: string,
-  context: StepContext,
+  context: Pick<StepContext, 'registry' | 'rebuild' | 'makeAlone' | 'progress' | 'log'>,
   make: Make,
 ): Promise<Keyed> {
   const { registry, rebuild, makeAlone, progress, log } = context;
@@ -65,7 +65,7 @@ export async function keyed(
 async function adopt(
   key: Key,
   reference: string,
-  { registry, log }: StepContext,
+  { registry, log }: Pick<StepContext, 'registry' | 'log'>,
 ): Promise<Keyed | undefined> {
   const other = await registry.manifest(reference);
   if (other === undefined) return undefined;
@@ -76,7 +76,7 @@ async function adopt(
 async function push(
   reference: string,
   pushMade: () => Promise<Digest>,
-  { log }: StepContext,
+  { log }: Pick<StepContext, 'log'>,
 ): Promise<Digest> {
   const digest = await pushMade();
   log(`pushed ${reference} (${digest})`);

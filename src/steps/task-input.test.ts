@@ -17,7 +17,7 @@ test('what a task is told is read, and what is not told has its default', () => 
     ...{ config: '/etc/tributary/config.yaml', product: undefined, plan: undefined },
     ...{ run: 'build-operator-bundle-1234567', tag: environment.TRIBUTARY_TAG, lock },
     ...{ unit: '007', rebuild: false, build: undefined, reasons: [] },
-    ...{ results: '/tekton/results', pod: '/pod', work: undefined },
+    ...{ results: '/tekton/results', pod: '/pod' },
   });
 });
 

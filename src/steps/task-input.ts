@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { NewBuild } from '../builds/build.ts';
+import type { AskedBuild } from '../builds/build.ts';
 import { FailureError } from '../builds/failure.ts';
 import type { Lock } from '../plan/lock.ts';
 import { parseTag, type Tag } from '../plan/names.ts';
@@ -19,22 +19,20 @@ export const taskVariables = {
   tag: 'TRIBUTARY_TAG',
   /** As JSON. */
   lock: 'TRIBUTARY_LOCK',
-  /** Result `plan` of `prepare`: a reference by digest. Not for `prepare`; empty for `report` where there is none. */
+  /** Result `plan` of `prepare`, a reference by digest: for `fetch`, `run`, `push` and `assemble`. */
   plan: 'TRIBUTARY_PLAN',
   /** `payload`, `manifests`, `000`, `001`, …: for `fetch`, `run` and `push`. */
   unit: 'TRIBUTARY_UNIT',
   /** `true`: hits are not used, but compared. */
   rebuild: 'TRIBUTARY_REBUILD',
-  /** The build as asked (NewBuild without its product) as JSON, with `attempt`, `createdAt` and `startedAt`: for `report`. */
+  /** The build as asked ({@link ReportedBuild}) as JSON: for `report`. */
   build: 'TRIBUTARY_BUILD',
-  /** How the tasks before ended, as Tekton says, separated by spaces: for `report`. */
+  /** How the tasks before ended, as Tekton says (`Succeeded`, `TaskRunCancelled`, …), separated by spaces: for `report`. */
   reasons: 'TRIBUTARY_REASONS',
   /** Folder of result files; only `prepare` and `push` write there. Default: /tekton/results. */
   results: 'TRIBUTARY_RESULTS',
   /** Folder that the containers of a unit share; default: /pod. `in/` is written by `fetch`, `out/` by `run`. */
   pod: 'TRIBUTARY_POD',
-  /** Folder of this container alone, for everything else; default: a new one among the temporary files. */
-  work: 'TRIBUTARY_WORK',
 } as const;
 
 /**
@@ -73,7 +71,7 @@ export const taskResults = {
 } as const;
 
 /** The build as `report` is told of it. */
-export type ReportedBuild = Omit<NewBuild, 'product' | 'productText'> & {
+export type ReportedBuild = AskedBuild & {
   readonly attempt: number;
   readonly createdAt: string;
   readonly startedAt: string;
@@ -93,7 +91,6 @@ export interface TaskInput {
   readonly reasons: readonly string[];
   readonly results: string;
   readonly pod: string;
-  readonly work: string | undefined;
 }
 
 const text = z.string().default('');
@@ -116,7 +113,6 @@ const Input = z.object({
   reasons: text,
   results: z.string().default('/tekton/results'),
   pod: z.string().default('/pod'),
-  work: text,
 });
 
 /**
@@ -145,9 +141,8 @@ export function parseTaskInput(
     product: data.product || undefined,
     plan: data.plan || undefined,
     rebuild: data.rebuild === 'true',
+    reasons: data.reasons.split(' ').filter((reason) => reason !== ''),
     build: data.build === '' ? undefined : parseJson(taskVariables.build, data.build),
-    reasons: data.reasons.split(/\s+/).filter((reason) => reason !== ''),
-    work: data.work || undefined,
   };
 }
 

@@ -12,8 +12,10 @@ import { readArtifact, writeArtifact } from './artifact.ts';
 import { artifactRepository, type Registry } from './step.ts';
 import { type DatedMessage, messagesFile, parseMessages } from './task-output.ts';
 
-/** The tasks of a run: units of images are `images-000`, `images-001`, … */
-export type TaskName = string;
+/** The task of a unit: those of numbered units are `images-000`, `images-001`, … */
+export function taskName(unit: string): string {
+  return /^\d/.test(unit) ? `images-${unit}` : unit;
+}
 
 /** What is known of the steps of a task that is over: the truth, when its pod is gone. */
 export interface TaskOutcome {
@@ -23,11 +25,11 @@ export interface TaskOutcome {
   readonly logs: FileTree;
 }
 
-/** `REMOTE/tributary:run-<pipelinerun>.<task>`: where the outcome of a task is. */
+/** `REMOTE/tributary:run-<pipelinerun>.<task>`: where the outcome of a task is (`prepare`, {@link taskName}, `assemble`, `report`). */
 export function outcomeReference(
   plan: { readonly lock: Plan['lock'] },
   run: string,
-  task: TaskName,
+  task: string,
 ): string {
   return `${artifactRepository(plan)}:run-${run}.${task}`;
 }

@@ -7,28 +7,15 @@ import type { Digest } from '../../plan/names.ts';
 import type { StepOf } from '../../plan/plan.ts';
 import type { ProductImage } from '../../product/product.ts';
 import { productFiles } from '../gather-bundle.ts';
-import { keyed } from '../keyed-artifact.ts';
+import { keepImage } from '../keep-image.ts';
 import { readSource } from '../read-source.ts';
-import { keyTag, type StepContext, type StepProgram } from '../step.ts';
+import type { StepContext, StepProgram } from '../step.ts';
 import { writeTree } from '../write-tree.ts';
 import { composeContext } from './compose-context.ts';
 
-/**
- * Makes an image of the product available: by its key if the registry has it, else by a container build; and
- * tags it with the build's tag, unless a later step puts the payload on top.
- */
-export const runImage: StepProgram<'image'> = async (step, context) => {
-  const { plan, registry, rebuild, progress } = context;
-  if (step.key === null) throw new Error(`${step.id} has no key`);
-  const repository = `${plan.lock.remote.push}/${step.image}`;
-  const byKey = `${repository}:${keyTag(step.key)}`;
-  const before = rebuild ? await registry.manifest(byKey) : undefined;
-  const made = await keyed(step.key, byKey, context, () => buildImage(step, byKey, context));
-  if (before !== undefined && before.digest !== made.digest)
-    progress(`rebuilt with another digest: ${made.digest}, before ${before.digest}`);
-  if (step.final) await registry.copy(`${repository}@${made.digest}`, `${repository}:${plan.tag}`);
-  return { kind: 'image', ...made, image: `${plan.lock.remote.pull}/${step.image}@${made.digest}` };
-};
+/** Makes an image of the product available: by its key if the registry has it, else by a container build. */
+export const runImage: StepProgram<'image'> = (step, context) =>
+  keepImage(step, context, (byKey) => buildImage(step, byKey, context));
 
 /** Builds the image into a layout; what it returns pushes it. */
 async function buildImage(

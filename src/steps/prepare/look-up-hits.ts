@@ -1,6 +1,7 @@
 import { compileCacheOf, possibleSeeds } from '../../plan/compile-cache.ts';
-import type { Plan, Step, StepOf } from '../../plan/plan.ts';
-import { artifactRepository, keyTag, type Registry } from '../step.ts';
+import type { Plan, StepOf } from '../../plan/plan.ts';
+import { keyReference } from '../key-reference.ts';
+import type { Registry } from '../step.ts';
 
 /** Step → whether its output is in the registry already; null where its key depends on earlier steps. */
 export async function lookUpHits(
@@ -8,7 +9,7 @@ export async function lookUpHits(
   registry: Pick<Registry, 'manifest'>,
 ): Promise<Readonly<Record<string, boolean | null>>> {
   const entries = plan.steps.map(async (step) => {
-    const reference = referenceOf(step, plan);
+    const reference = keyReference(step, plan);
     const found = reference === undefined ? null : await registry.manifest(reference);
     return [step.id, found === null ? null : found !== undefined] as const;
   });
@@ -32,11 +33,4 @@ export async function lookUpSeeded(
     return (await Promise.all(seeds)).some((seed) => seed !== undefined) ? [group] : [];
   });
   return (await Promise.all(seeded)).flat();
-}
-
-function referenceOf(step: Step, plan: Plan): string | undefined {
-  if (step.key === null) return undefined;
-  return step.kind === 'image'
-    ? `${plan.lock.remote.push}/${step.image}:${keyTag(step.key)}`
-    : `${artifactRepository(plan)}:${keyTag(step.key)}`;
 }

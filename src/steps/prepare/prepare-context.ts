@@ -17,6 +17,8 @@ export interface PrepareContext {
   readonly workdir: string;
   /** False: nothing is written anywhere but to mirrors (`tributary plan`). */
   readonly publish: boolean;
+  /** False: commits that are made here are not exported, for nobody serves them from here. Default: true. */
+  readonly exports?: boolean;
   /** True: what earlier builds found out is not recalled. */
   readonly rebuild: boolean;
   /** Places in product.yaml. */

@@ -251,7 +251,7 @@ async function publish(
     const patches = applied.map(({ patch }) => patch);
     await publishSource(component, source, mirror, patches, repository, context);
   }
-  await exportCommits(plan, prepared, components, context);
+  if (context.exports !== false) await exportCommits(plan, prepared, components, context);
   await publishPlan(plan, context);
   await keepPrepared(plan, prepared, components, context);
 }

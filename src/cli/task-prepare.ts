@@ -1,0 +1,72 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { FailureError } from '../builds/failure.ts';
+import { findProductFile, readProduct } from '../config/read-product.ts';
+import { numberedUnits, planUnits, type Units } from '../plan/plan-units.ts';
+import { productDigest } from '../product/load-product.ts';
+import type { StepTurn } from '../steps/run-steps.ts';
+import { taskResults } from '../steps/task-input.ts';
+import { writeTaskPlan } from '../steps/task-plan.ts';
+import { lookUp } from './look-up.ts';
+import type { Asked } from './read-asked.ts';
+import { prepareHere } from './step-prepare.ts';
+import { keepOutcome, refusingBuilder, type TaskContext, toldHere } from './task-context.ts';
+
+/** From the lock to the plan, shared out among the tasks that follow. Runs no code of a ref. */
+export async function prepareTask(context: TaskContext): Promise<number> {
+  const exit = await context.runSteps(['prepare'], (_step, turn) => prepare(context, turn));
+  await keepOutcome(context, 'prepare', [await toldHere(context, ['prepare'])]);
+  return exit;
+}
+
+async function prepare(context: TaskContext, turn: StepTurn) {
+  const { input, registry, configuration, persist, signal } = context;
+  const { run, rebuild, results } = input;
+  const builder = await refusingBuilder(noScripts);
+  const plan = await prepareHere(await readAsked(context), {
+    ...{ configuration, registry, builder, persist, signal, rebuild, exports: false },
+    ...turn,
+  });
+  const { held, seeded } = await lookUp(plan, registry, { rebuild });
+  const shares = configuration.limits.steps ?? availableParallelism();
+  const units = planUnits(plan, { held: new Set(held), seeded: new Set(seeded), shares });
+  const reference = await writeTaskPlan(registry, turn.workdir, run, { plan, held, units });
+  await writeResults(results, reference, units);
+  return { output: null, plan: reference, held, seeded };
+}
+
+/** The product file is that of the cluster, and may have changed since the build was asked for. */
+async function readAsked({ input, configuration }: TaskContext): Promise<Asked> {
+  const { lock, tag } = input;
+  const file = findProductFile(input.product, configuration);
+  const { product, text } = await readProduct(file ?? 'product.yaml');
+  if (productDigest(product) === lock.product.file) return { lock, product, text, tag };
+  throw new FailureError({
+    reason: 'tools-changed',
+    detail: `${text.file} is another one than when this build was asked for.`,
+    hint: 'Ask for the build again: it gets a lock of its own.',
+  });
+}
+
+function noScripts(): FailureError {
+  return new FailureError({
+    reason: 'not-on-a-cluster',
+    detail: 'A downstream patch is a script, which runs code before there is a pod for it.',
+    hint: 'Make it a patch file, or bypass it: `"patches": {"OWNER/REPO": {"skip": ["FILE"]}}`. The local engine runs such scripts.',
+  });
+}
+
+async function writeResults(folder: string, plan: string, units: Units): Promise<void> {
+  const images = numberedUnits(units);
+  const answers = {
+    [taskResults.plan]: plan,
+    // Tekton takes an array without elements for none at all.
+    [taskResults.units]: JSON.stringify(images.length > 0 ? images : ['none']),
+    [taskResults.images]: images.length > 0 ? 'yes' : 'no',
+    [taskResults.payload]: 'payload' in units ? 'yes' : 'no',
+    [taskResults.manifests]: 'manifests' in units ? 'yes' : 'no',
+  };
+  await mkdir(folder, { recursive: true });
+  for (const [name, text] of Object.entries(answers)) await writeFile(join(folder, name), text);
+}
