@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findConnection } from '../../src/adapters/cluster/connection.ts';
+import { type Connection, findConnection } from '../../src/adapters/cluster/connection.ts';
 import {
   createKubernetesApi,
   type KubernetesApi,
@@ -31,6 +31,8 @@ import { startTaskServer, type TaskServer } from './task-server.ts';
 export interface TektonRig extends EngineRig {
   readonly namespace: string;
   readonly api: KubernetesApi;
+  readonly connection: Connection;
+  readonly settings: Tekton;
   readonly server: TaskServer;
   /** A further engine on the same namespace, as another replica would have. */
   another(options?: Partial<TektonEngineOptions>): Engine;
@@ -67,7 +69,7 @@ export async function makeTektonRig(cluster: TestCluster): Promise<TektonRig> {
     return engine;
   };
   return {
-    ...{ namespace, api, server, another, engine: another() },
+    ...{ namespace, api, connection, settings, server, another, engine: another() },
     script: async (name, steps, prepare = 'finish') => server.script(name, steps, prepare),
     release: async (name) => server.release(name),
     starts: async (name, step) => server.starts(name, step),

@@ -1,0 +1,149 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { demoBuild } from '../../../test/support/demo-build.ts';
+import { FakeApiServer } from '../../../test/support/fake-api-server.ts';
+import { MemoryRegistry } from '../../../test/support/memory-registry.ts';
+import { createKubernetesApi } from '../../adapters/cluster/kubernetes-api.ts';
+import { createTektonCluster } from '../../adapters/cluster/tekton-cluster.ts';
+import type { BuildState } from '../../builds/build.ts';
+import { eventId } from '../../builds/event.ts';
+import { foldBuild } from '../../builds/fold.ts';
+import { Tekton } from '../../config/tekton.ts';
+import type { ComponentName, Tag } from '../../plan/names.ts';
+import type { Engine } from '../engine.ts';
+import { packBuild } from './builds-of-runs.ts';
+import { createTektonEngine, type TektonEngineOptions } from './create-tekton-engine.ts';
+import type { PastBuild } from './past-builds.ts';
+import { renderPipelineSpec } from './render-pipeline.ts';
+import { renderRun } from './render-run.ts';
+import { outcomeAnnotation, tagLabel } from './run-names.ts';
+
+const path = '/apis/tekton.dev/v1/namespaces/builds/pipelineruns';
+const settings = Tekton.parse({ image: 'tributary' });
+
+describe('the builds of a namespace', () => {
+  let server: FakeApiServer;
+  let engine: Engine;
+  beforeEach(async () => {
+    server = await FakeApiServer.start();
+  });
+  afterEach(async () => {
+    await engine.close();
+    await server.stop();
+  });
+
+  function open(past: TektonEngineOptions['past'] = none): Engine {
+    engine = createTektonEngine({
+      cluster: createTektonCluster(createKubernetesApi(server.connection), {
+        namespace: 'builds',
+        selector: tagLabel,
+      }),
+      ...{ settings, past, url: undefined, notify: () => {}, now: () => new Date() },
+      registry: async () => new MemoryRegistry(),
+      report: (text) => {
+        throw new Error(text);
+      },
+    });
+    return engine;
+  }
+
+  /** A run as Tekton leaves it, of which some replica kept what it came to. */
+  function finish(name: string, hour: number, state: 'succeeded' | 'failed' = 'succeeded'): Tag {
+    const asked = demoBuild(name);
+    const now = new Date(Date.UTC(2026, 0, 1, hour));
+    const options = { attempt: 1, namespace: 'builds', url: undefined, submission: 'x' };
+    const { metadata, ...run } = renderRun(asked, { ...options, settings, now });
+    const at = now.toISOString();
+    const change =
+      state === 'failed' ? ({ kind: state, failures: [] } as const) : ({ kind: state } as const);
+    const build = foldBuild(asked, [
+      { kind: 'queued', id: '1/build/queued', at, attempt: 1 },
+      { ...change, id: eventId(1, change), at, attempt: 1 },
+    ]);
+    server.put(path, {
+      ...run,
+      metadata: {
+        ...metadata,
+        annotations: { ...metadata.annotations, [outcomeAnnotation]: packBuild(build) },
+        ...{ uid: name, creationTimestamp: at },
+      },
+      status: {
+        ...{ startTime: at, completionTime: at, pipelineSpec: renderPipelineSpec() },
+        conditions: [
+          { type: 'Succeeded', status: state === 'failed' ? 'False' : 'True', reason: 'Done' },
+        ],
+        childReferences: ['prepare', 'payload', 'images', 'assemble', 'report'].map((task) => ({
+          ...{ apiVersion: 'tekton.dev/v1', kind: 'TaskRun', name: `${metadata.name}-${task}` },
+          pipelineTaskName: task,
+        })),
+      },
+    });
+    return asked.tag;
+  }
+
+  const namesOf = async (query: object) =>
+    (await engine.list({ limit: 100, ...query })).builds.map(({ name }) => name);
+
+  test('are found by state, name and component, without anything else being read', async () => {
+    finish('one', 1);
+    finish('two', 2, 'failed');
+    finish('three', 3);
+    open();
+    expect(await namesOf({})).toEqual(['three', 'two', 'one']);
+    expect(await namesOf({ state: 'failed' as BuildState })).toEqual(['two']);
+    expect(await namesOf({ name: 'one' })).toEqual(['one']);
+    expect(await namesOf({ component: 'tektoncd/pipeline' })).toHaveLength(3);
+    expect(await namesOf({ component: 'tektoncd/triggers' as ComponentName })).toEqual([]);
+    expect(server.requests.filter((one) => !one.endsWith(path))).toEqual([]);
+  });
+
+  test('are two thousand, listed page by page from what is known, each once', async () => {
+    for (let index = 0; index < 2000; index += 1) finish(`build-${index}`, index);
+    open();
+    const began = performance.now();
+    await engine.list({ limit: 20 });
+    const first = performance.now() - began;
+    const seen: string[] = [];
+    let slowest = 0;
+    for (let after: string | null | undefined; after !== null; ) {
+      const start = performance.now();
+      const page = await engine.list({ limit: 100, ...(after !== undefined && { after }) });
+      slowest = Math.max(slowest, performance.now() - start);
+      seen.push(...page.builds.map(({ name }) => name));
+      after = page.next;
+    }
+    expect(seen).toEqual(Array.from({ length: 2000 }, (_, index) => `build-${1999 - index}`));
+    // All runs are read once, in pages; afterwards nothing is asked.
+    expect(server.requests.filter((one) => one.startsWith('GET'))).toHaveLength(8);
+    expect(first).toBeLessThan(10_000);
+    expect(slowest).toBeLessThan(1000);
+  });
+
+  test('that were pruned come after those that are there, from their records', async () => {
+    finish('there', 1);
+    const both = finish('both', 2);
+    const past = ['pruned', 'old'].map((name, index) => pastBuild(name, index));
+    open({
+      find: async (tag) => past.find(({ asked }) => asked.tag === tag),
+      tags: async () => [both, ...past.map(({ asked }) => asked.tag)],
+    });
+    const first = await engine.list({ limit: 3 });
+    expect(first.builds.map(({ name }) => name)).toEqual(['both', 'there', 'old']);
+    const second = await engine.list({ limit: 3, after: first.next ?? '' });
+    expect(second).toMatchObject({ builds: [{ name: 'pruned' }], next: null });
+    const { tag } = demoBuild('old');
+    expect(await engine.get(tag)).toMatchObject({ name: 'old', state: 'succeeded' });
+    expect(await engine.submit(demoBuild('old'))).toMatchObject({ kind: 'known' });
+    expect(await engine.cancel(tag)).toMatchObject({ failures: [{ reason: 'already-finished' }] });
+  });
+});
+
+const none: TektonEngineOptions['past'] = { find: async () => undefined, tags: async () => [] };
+
+function pastBuild(name: string, year: number): PastBuild {
+  const asked = demoBuild(name);
+  const at = new Date(Date.UTC(2000 + year, 0)).toISOString();
+  const events = (['queued', 'succeeded'] as const).map((kind) => ({
+    ...{ kind, id: `1/build/${kind}`, at, attempt: 1 },
+  }));
+  return { asked, events, build: foldBuild(asked, events), log: async () => undefined };
+}
