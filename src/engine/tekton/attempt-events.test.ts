@@ -37,7 +37,8 @@ function task(
   condition: Condition = yes,
   more: Partial<ClusterTask & { trouble: string }> = {},
 ): TaskView {
-  const [kind = '', unit] = name.split('-');
+  const [kind = '', number] = name.split('-');
+  const unit = number ?? (kind === 'payload' ? kind : undefined);
   return {
     task: {
       ...{ name: `run-${name}`, task: kind, unit, pod: `run-${name}-pod`, createdAt: at(1) },

@@ -1,6 +1,7 @@
 import type { PlannedStep } from '../../builds/event.ts';
 import type { PatchReport } from '../../plan/plan.ts';
 import type { Units } from '../../plan/plan-units.ts';
+import { taskName } from '../../steps/task-outcome.ts';
 import type { DatedMessage } from '../../steps/task-output.ts';
 import type { ClusterRun, ClusterTask } from './cluster.ts';
 
@@ -38,7 +39,7 @@ export interface TaskView {
 
 /** Name of a task as its outcome is kept: `prepare`, `payload`, `images-000`, … */
 export function taskNameOf({ task, unit }: Pick<ClusterTask, 'task' | 'unit'>): string {
-  return task === 'images' ? `images-${unit ?? ''}` : task;
+  return unit === undefined ? task : taskName(unit);
 }
 
 /** The steps that a task makes, in the order of the plan. */
@@ -48,7 +49,7 @@ export function stepsOf(
 ): readonly string[] {
   if (task === 'prepare' || task === 'report') return [task];
   if (plan === undefined) return [];
-  if (task !== 'assemble') return plan.units[task === 'images' ? (unit ?? '') : task] ?? [];
+  if (unit !== undefined) return plan.units[unit] ?? [];
   const elsewhere = new Set(Object.values(plan.units).flat());
   return plan.steps
     .filter(({ id, kind }) => kind !== 'report' && !elsewhere.has(id))
