@@ -169,3 +169,13 @@ test('in another namespace, everything lies there, and the service may still ask
     { kind: 'ServiceAccount', name: 'tributary', namespace: 'elsewhere' },
   ]);
 });
+
+test('what happens without a request is a job of the same image, which may do nothing else', () => {
+  const job = find('kubernetes', 'CronJob/tributary-prune').spec.jobTemplate.spec.template.spec;
+  const [service] = serviceOf('kubernetes').containers;
+  expect(job.containers[0]).toMatchObject({ image: service.image, args: ['prune'] });
+  expect(job.containers[0].securityContext).toEqual(service.securityContext);
+  expect(find('kubernetes', 'Role/tributary-prune').rules).toEqual([
+    { apiGroups: ['tekton.dev'], resources: ['pipelineruns'], verbs: ['list', 'delete'] },
+  ]);
+});

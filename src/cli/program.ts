@@ -199,6 +199,13 @@ export function createProgram(
     )
     .action(verb(async (cli) => (await import('./recover.ts')).recover(cli)));
   program
+    .command('prune')
+    .summary('remove runs on a cluster that ended long ago')
+    .description(
+      'Removes the PipelineRuns of builds that ended more than `limits.keep-days` ago; their records in the registry stay. On a cluster a CronJob does it.',
+    )
+    .action(verb(async (cli) => (await import('./prune.ts')).prune(cli)));
+  program
     .command('completion <shell>')
     .summary('print a completion script for bash, zsh or fish')
     .action(

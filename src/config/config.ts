@@ -232,7 +232,9 @@ export const Configuration = z.strictObject({
         .number()
         .min(1)
         .default(14)
-        .describe('Finished builds stay that long, counted in days on which Tributary ran.'),
+        .describe(
+          'Finished builds stay that long, counted in days on which Tributary ran; on a cluster their runs do, and their records longer.',
+        ),
       'bases-gib': gibibytes(20).describe(
         'Disk space of base images, in GiB; beyond it, what was used longest ago goes, and nothing that a build uses.',
       ),

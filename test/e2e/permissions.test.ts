@@ -53,6 +53,11 @@ describe.for([
     ],
   ],
   [
+    'tributary-prune',
+    [`list ${runs}`, `delete ${runs}`],
+    [`create ${runs}`, `patch ${runs}`, 'get secrets', 'get configmaps', 'delete pods'],
+  ],
+  [
     'viewer',
     [`get ${runs}`, `list ${runs}`, `watch ${runs}`, 'get taskruns.tekton.dev'],
     [

@@ -152,6 +152,7 @@ export class FakeApiServer {
     if (name === undefined) return this.#list(path, query, answer);
     const found = this.#objects.get(path)?.get(name);
     if (found === undefined) return refuse(answer, 404, 'NotFound');
+    if (request.method === 'DELETE') return this.#delete(path, found, body, answer);
     if (request.method === 'PATCH')
       return send(answer, 200, this.put(path, merge(found, body) as ApiObject));
     return send(answer, 200, found);
@@ -173,6 +174,14 @@ export class FakeApiServer {
       creationTimestamp: new Date().toISOString(),
     };
     return send(answer, 201, this.put(path, { ...body, metadata }));
+  }
+
+  #delete(path: string, found: ApiObject, body: unknown, answer: ServerResponse): unknown {
+    const { preconditions } = (body ?? {}) as { preconditions?: { readonly uid?: string } };
+    if (preconditions?.uid !== undefined && preconditions.uid !== found.metadata['uid'])
+      return refuse(answer, 409, 'Conflict');
+    this.remove(path, found.metadata.name);
+    return send(answer, 200, { kind: 'Status', status: 'Success' });
   }
 
   #list(path: string, query: URLSearchParams, answer: ServerResponse): void {
