@@ -10,6 +10,7 @@ import { findProductFile, type ReadProduct, readProduct } from '../config/read-p
 import type { Engine } from '../engine/engine.ts';
 import { registerOwner } from '../engine/local/owner.ts';
 import { temporaryFolder } from '../engine/local/state-folder.ts';
+import { withCredentialsHere } from './credentials-here.ts';
 import { openAccess, trustOf } from './open-access.ts';
 import { openEngine } from './open-engine.ts';
 import { requestParts } from './request-parts.ts';
@@ -37,7 +38,12 @@ interface OwnService {
 
 /** Everything that Tributary does, in this process, on the engine that the configuration names. */
 export async function openOwnService(options: OwnServiceOptions): Promise<OwnService> {
-  const { configuration, environment, work, url, observe = (engine) => engine } = options;
+  const { environment, work, url, observe = (engine) => engine } = options;
+  // The push secret of a service on a cluster is with its builds alone.
+  const configuration =
+    options.configuration.engine === 'tekton'
+      ? withCredentialsHere(options.configuration)
+      : options.configuration;
   const report = (text: string, error?: unknown) => {
     const why = error instanceof Error ? `: ${error.message}` : '';
     process.stderr.write(`${text}${why}\n`);

@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { builderVersion } from '../adapters/builder/buildah.ts';
@@ -19,6 +18,7 @@ import { outcomeReference, type TaskOutcome, writeOutcome } from '../steps/task-
 import { TaskOutput } from '../steps/task-output.ts';
 import { readTaskPlan, type TaskPlan } from '../steps/task-plan.ts';
 import { joinTold, readTold } from '../steps/unit/read-told.ts';
+import { withCredentialsHere } from './credentials-here.ts';
 import { demandSameTools } from './demand-same-tools.ts';
 import { writeAll } from './tell.ts';
 
@@ -84,29 +84,6 @@ export async function openTask(
         run: (step, turn) => turns.run(turn, () => run(step, turn)),
         ...{ signal, atOnce: more.atOnce ?? 0 },
       }),
-  };
-}
-
-/** A container has only the secrets that are mounted into it: where there is no push secret, what may be pulled with the other is. */
-function withCredentialsHere(configuration: LoadedConfiguration): LoadedConfiguration {
-  const { remotes, authfile, ...rest } = configuration;
-  const here = (...files: readonly (string | undefined)[]) =>
-    files.find((file) => file !== undefined && existsSync(file));
-  const optional = <Key extends string>(key: Key, file: string | undefined) =>
-    file === undefined ? {} : ({ [key]: file } as Record<Key, string>);
-  return {
-    ...rest,
-    ...optional('authfile', here(authfile)),
-    remotes: Object.fromEntries(
-      Object.entries(remotes).map(([name, remote]) => {
-        const { authfile: push, 'pull-secret': pull, ...others } = remote;
-        const credentials = {
-          ...optional('authfile', here(push, pull)),
-          ...optional('pull-secret', here(pull)),
-        };
-        return [name, { ...others, ...credentials }];
-      }),
-    ),
   };
 }
 
