@@ -45,7 +45,7 @@ export async function startClusterDemo(cluster: TestCluster): Promise<ClusterDem
  * The demo installs what is called as the Tekton that runs the builds of this very cluster. Here its API groups, namespaces and roles
  * have other names, in its repositories as in its product.yaml.
  */
-export function besideTekton(text: string): string {
+function besideTekton(text: string): string {
   return text
     .replaceAll('tekton.dev', 'tekton.example.com')
     .replace(/tekton-(pipelines|triggers)/g, 'demo-$1')
@@ -114,7 +114,7 @@ function hostOf(registry: string): string {
 export function lacksUnderTag(
   remote: string,
   tag: string,
-  images: readonly { readonly name: string; readonly digest: string }[],
+  images: readonly { readonly name: string; readonly digest: string | null }[],
 ): string[] {
   return images
     .filter(({ name, digest }) => digestIn(`${remote}/${name}:${tag}`) !== digest)
