@@ -90,15 +90,15 @@ export const Tekton = z.strictObject({
         limits: { memory: '4Gi' },
       }),
       payload: task('Renders payloads.', {
-        requests: { cpu: '250m', memory: '256Mi' },
+        requests: { cpu: '250m', memory: '256Mi', 'ephemeral-storage': '2Gi' },
         limits: { memory: '4Gi', 'ephemeral-storage': '20Gi' },
       }),
       manifests: task("Generates the operator's manifests.", {
-        requests: { cpu: '500m', memory: '1Gi' },
+        requests: { cpu: '500m', memory: '1Gi', 'ephemeral-storage': '2Gi' },
         limits: { memory: '8Gi', 'ephemeral-storage': '20Gi' },
       }),
       images: task('Builds a group of images.', {
-        requests: { cpu: '500m', memory: '1Gi' },
+        requests: { cpu: '500m', memory: '1Gi', 'ephemeral-storage': '2Gi' },
         limits: { memory: '8Gi', 'ephemeral-storage': '30Gi' },
       }),
       assemble: task('Tags what was built, and makes bundle and index.', {
