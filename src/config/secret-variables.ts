@@ -11,7 +11,9 @@ export function secretVariables(configuration: Pick<Configuration, 'git' | 'forg
     ...Object.values(configuration.notify).map(({ secret }) => secret),
   ];
   const steps = namesOf(git);
-  return { steps, serviceAlone: namesOf(others).filter((name) => !steps.includes(name)) };
+  // A caller's token is for the service that it calls.
+  const alone = ['TRIBUTARY_TOKEN', ...namesOf(others)];
+  return { steps, serviceAlone: alone.filter((name) => !steps.includes(name)) };
 }
 
 function namesOf(secrets: readonly ({ file: string } | { env: string })[]): string[] {
