@@ -42,7 +42,6 @@ function clusterServiceVersion(image: string): object {
   const pod = {
     metadata: { labels: { app: 'tiny' } },
     spec: {
-      serviceAccountName: 'tiny',
       terminationGracePeriodSeconds: 0,
       securityContext: { runAsNonRoot: true },
       containers: [container],
