@@ -1,39 +1,29 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { demoBuild } from '../../test/support/demo-build.ts';
 import type { BuildEvent } from '../builds/event.ts';
 import type { ComponentName, Tag } from '../plan/names.ts';
 import { askedOnceContract } from './asked-once.contract.ts';
-import type { Engine } from './engine.ts';
 import {
-  actionsOn,
   type Behavior,
   type EngineRig,
   type EngineTraits,
   forever,
   type ScriptedStep,
 } from './engine-rig.ts';
+import { rigTest } from './rig-test.ts';
 
-/** What any engine must do: run by a test file of each engine. */
+/** What any engine must do: run by a test file of each engine. `atOnce`: tests need not wait for each other. */
 export function engineContract(
   name: string,
   makeRig: () => Promise<EngineRig>,
-  timeout = 30_000,
+  { timeout = 30_000, atOnce = false } = {},
 ): void {
-  describe(`${name}: an engine`, { timeout }, () => {
-    let rig: EngineRig;
-    let engine: Engine;
-    beforeEach(async () => {
-      rig = await makeRig();
-      engine = rig.engine;
-    });
-    afterEach(() => rig.close());
+  const test = rigTest(makeRig);
+  describe(`${name}: an engine`, { timeout, concurrent: atOnce }, () => {
+    askedOnceContract(test);
 
-    const { submit, events, finished, until, runToEnd } = actionsOn(() => rig);
-
-    askedOnceContract(() => rig);
-
-    test('runs all steps and the report, and succeeds', async () => {
+    test('runs all steps and the report, and succeeds', async ({ runToEnd }) => {
       const build = await runToEnd([
         { id: 'image/controller' },
         { id: 'bundle', needs: ['image/controller'] },
@@ -50,7 +40,12 @@ export function engineContract(
       expect(build.bundle.digest).toMatch(/^sha256:/);
     });
 
-    test('after a failure nothing new begins, what runs finishes, the report runs, and the rest is skipped', async () => {
+    test('after a failure nothing new begins, what runs finishes, the report runs, and the rest is skipped', async ({
+      rig,
+      submit,
+      finished,
+      until,
+    }) => {
       const build = demoBuild();
       await rig.script(build.lock.name, [
         { id: 'image/slow', does: 'wait', weight: 9 },
@@ -79,12 +74,12 @@ export function engineContract(
       });
     });
 
-    test('a failed prepare fails the build', async () => {
+    test('a failed prepare fails the build', async ({ runToEnd }) => {
       const build = await runToEnd([], demoBuild(), 'fail');
       expect(build).toMatchObject({ state: 'failed', failure: { step: 'prepare' } });
     });
 
-    test('the report runs after a failed prepare too', async () => {
+    test('the report runs after a failed prepare too', async ({ runToEnd }) => {
       const build = await runToEnd([{ id: 'bundle' }], demoBuild(), 'fail');
       expect(build.steps.map(({ id, state }) => [id, state])).toEqual([
         ['prepare', 'failed'],
@@ -98,7 +93,7 @@ export function engineContract(
       ['fail', 'fail', 'failed'],
     ])(
       'a report decides nothing: bundle %s, report %s, build %s',
-      async ([bundle, report, state]) => {
+      async ([bundle, report, state], { runToEnd }) => {
         const build = await runToEnd([
           { id: 'bundle', does: bundle },
           { id: 'report', needs: ['bundle'], does: report },
@@ -109,7 +104,9 @@ export function engineContract(
       },
     );
 
-    test('a step that ends without a word is a failure of the infrastructure', async () => {
+    test('a step that ends without a word is a failure of the infrastructure', async ({
+      runToEnd,
+    }) => {
       const build = await runToEnd([{ id: 'bundle', does: 'crash', logs: ['about to fall'] }]);
       expect(build.failure).toMatchObject({
         reason: 'step-crashed',
@@ -119,7 +116,10 @@ export function engineContract(
       expect(build.failure?.about?.['last lines']).toContain('about to fall');
     });
 
-    test('events begin after any id, in the same order, without gap or repetition', async () => {
+    test('events begin after any id, in the same order, without gap or repetition', async ({
+      events,
+      runToEnd,
+    }) => {
       const build = demoBuild();
       await runToEnd(
         [{ id: 'image/controller' }, { id: 'bundle', needs: ['image/controller'] }],
@@ -134,7 +134,7 @@ export function engineContract(
       expect(await events('nothing-000000' as Tag)).toEqual([]);
     });
 
-    test('everyone who watches sees every event', async () => {
+    test('everyone who watches sees every event', async ({ rig, submit, events, until }) => {
       const build = demoBuild();
       await rig.script(build.lock.name, [{ id: 'image/controller', does: 'wait' }]);
       await submit(build);
@@ -147,7 +147,7 @@ export function engineContract(
       for (const seen of await Promise.all([...watchers, late])) expect(seen).toEqual(all);
     });
 
-    test('a watcher that goes away is let go', async () => {
+    test('a watcher that goes away is let go', async ({ rig, engine, submit, until }) => {
       const build = demoBuild();
       await rig.script(build.lock.name, [{ id: 'bundle', does: 'wait' }]);
       await submit(build);
@@ -160,8 +160,8 @@ export function engineContract(
       await watching;
     });
 
-    test('cancels what waits in the queue', async (context) => {
-      if (!rig.traits.queue) context.skip('it has no queue');
+    test('cancels what waits in the queue', async ({ rig, engine, submit, skip }) => {
+      if (!rig.traits.queue) skip('it has no queue');
       const [one, two, three] = [demoBuild('one'), demoBuild('two'), demoBuild('three')];
       for (const build of [one, two, three]) {
         await rig.script(build.lock.name, [{ id: 'bundle', does: 'wait' }]);
@@ -177,7 +177,7 @@ export function engineContract(
 
     test.for(['prepare', 'image/controller', 'report'])(
       'cancels while %s runs, and leaves no process',
-      async (step) => {
+      async (step, { rig, engine, submit, events, until }) => {
         const build = demoBuild();
         const does = (id: string): Behavior => (id === step ? 'wait' : 'finish');
         const steps = [
@@ -194,7 +194,11 @@ export function engineContract(
         expect(cancelled).toMatchObject({ ok: true, value: { state: 'cancelled' } });
         if (rig.traits.queue) expect(await rig.processes()).toBe(0);
         // A cluster ends pods in its own time, and may still keep the record.
-        else await expect.poll(() => rig.processes(), { timeout: 60_000 }).toBe(0);
+        else
+          await vi.waitFor(async () => expect(await rig.processes()).toBe(0), {
+            timeout: 60_000,
+            interval: 200,
+          });
         const build2 = await engine.get(build.tag);
         expect(build2?.steps.some(({ state }) => state === 'running' || state === 'waiting')).toBe(
           false,
@@ -205,7 +209,7 @@ export function engineContract(
       },
     );
 
-    test('refuses to cancel what is over or not there', async () => {
+    test('refuses to cancel what is over or not there', async ({ engine, runToEnd }) => {
       const build = demoBuild();
       await runToEnd([], build);
       expect(await engine.cancel(build.tag)).toMatchObject({
@@ -216,7 +220,12 @@ export function engineContract(
       });
     });
 
-    test('lists builds newest first, in pages, by state, name and component', async () => {
+    test('lists builds newest first, in pages, by state, name and component', async ({
+      rig,
+      engine,
+      submit,
+      finished,
+    }) => {
       const names = ['one', 'two', 'three', 'four', 'five'];
       for (const each of names) {
         await rig.script(each, [], each === 'two' ? 'fail' : 'finish');
@@ -239,7 +248,7 @@ export function engineContract(
       expect(await found({ component: 'tektoncd/triggers' as ComponentName })).toEqual([]);
     });
 
-    test('follows the log of a running step to its end', async () => {
+    test('follows the log of a running step to its end', async ({ rig, engine, submit, until }) => {
       const build = demoBuild();
       await rig.script(build.lock.name, [
         { id: 'image/controller', does: 'wait', logs: ['first', 'second'] },
@@ -260,14 +269,18 @@ export function engineContract(
       expect(again).toBe(text);
     });
 
-    test('has no log of a step or build that is not there', async () => {
+    test('has no log of a step or build that is not there', async ({ engine, runToEnd }) => {
       const build = demoBuild();
       await runToEnd([{ id: 'bundle' }], build);
       expect(await engine.log(build.tag, 'index', false, forever)).toBeUndefined();
       expect(await engine.log('nothing-000000' as Tag, 'bundle', false, forever)).toBeUndefined();
     });
 
-    test('never starts a step before what it waits for, nor twice', async () => {
+    test('never starts a step before what it waits for, nor twice', async ({
+      rig,
+      events,
+      runToEnd,
+    }) => {
       let count = 0;
       await fc.assert(
         fc.asyncProperty(anyPlan(rig.traits.needs), async (steps) => {

@@ -57,6 +57,8 @@ export function createKubernetesApi(
   const dispatcher = new Agent({
     headersTimeout: answerTime,
     bodyTimeout: answerTime,
+    // A watch lasts: no other request shall wait for it, or stall with it, on one connection.
+    allowH2: false,
     connect: { ...tls, timeout: 5000 },
   });
   const send = async (

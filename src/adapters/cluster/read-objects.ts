@@ -31,6 +31,7 @@ const Run = z.object({
       startTime: z.string().optional(),
       completionTime: z.string().optional(),
       conditions: Conditions,
+      childReferences: z.array(z.object({ name: z.string() })).default([]),
     })
     .prefault({}),
 });
@@ -106,6 +107,7 @@ export function readRun(object: unknown): ClusterRun | undefined {
     startedAt: status.startTime,
     completedAt: status.completionTime,
     condition: succeeded(status.conditions),
+    tasks: status.childReferences.map(({ name }) => name),
   };
 }
 

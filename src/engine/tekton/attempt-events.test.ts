@@ -23,7 +23,7 @@ const plan: RunPlan = {
 function run(changes: Partial<ClusterRun> = {}): ClusterRun {
   return {
     ...{ name: 'build-operator-bundle-0000000', uid: 'u', resourceVersion: '1' },
-    ...{ labels: {}, annotations: {}, asked: undefined, condition: undefined },
+    ...{ labels: {}, annotations: {}, tasks: [], asked: undefined, condition: undefined },
     ...{ createdAt: at(0), startedAt: at(1), completedAt: undefined },
     ...changes,
   };
@@ -78,7 +78,7 @@ const assemble = task('assemble', whole('bundle', 20), 22);
 const over = run({ completedAt: at(33), condition: yes });
 
 function view(changes: Partial<AttemptView>): AttemptView {
-  return { attempt: 1, queuedAt: at(0), run: run(), plan, tasks: [], ...changes };
+  return { attempt: 1, queuedAt: at(0), run: run(), plan, tasks: [], complete: true, ...changes };
 }
 
 function told(changes: Partial<AttemptView>): string[] {
@@ -269,6 +269,13 @@ describe('the events of an attempt', () => {
     expect(ofKind({ run: refused, plan: undefined }, 'failed')[0]?.failures).toMatchObject([
       { reason: 'run-refused', hint: expect.stringContaining('kubectl apply -k') },
     ]);
+  });
+
+  test('do not end before all tasks are known, though the run is over', () => {
+    const early = told({ run: over, tasks: [], complete: false });
+    expect(early).toEqual(['build/queued', 'build/started']);
+    const late = told({ run: over, tasks: [prepare, ...units, assemble], complete: false });
+    expect(late.at(-1)).toBe('bundle/step-finished');
   });
 
   test('a task that succeeded and left nothing is believed', () => {

@@ -38,7 +38,7 @@ export function attemptEvents(view: AttemptView): readonly KnownEvent[] {
     for (const dated of merged(tasks, view)) told.tell(dated.dated, dated.loose);
     return tasks.every(({ final }) => final);
   });
-  if (!closed) return told.events;
+  if (!closed || !view.complete) return told.events;
   const end = endOf(view);
   if (end === undefined) return told.events;
   if (end.cancelled) told.tellAtLast({ at: end.askedAt, change: { kind: 'cancel-requested' } });

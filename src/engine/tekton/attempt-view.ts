@@ -14,6 +14,8 @@ export interface AttemptView {
   /** Undefined as long as `prepare` has not made it. */
   readonly plan: RunPlan | undefined;
   readonly tasks: readonly TaskView[];
+  /** Whether these are all tasks that the run has by now: run and tasks become known by different ways. */
+  readonly complete: boolean;
 }
 
 /** The plan of a run, as far as its status needs it. */

@@ -20,6 +20,8 @@ export interface ClusterRun {
   readonly startedAt: string | undefined;
   readonly completedAt: string | undefined;
   readonly condition: Condition | undefined;
+  /** Names of its TaskRuns. */
+  readonly tasks: readonly string[];
 }
 
 /** A container of a task. */

@@ -27,6 +27,8 @@ export class RunFollower {
   #run: ClusterRun;
   #plan: RunPlan | undefined;
   #planAsked = false;
+  /** How far its tasks are known: those that a run had which was over then are all that are left of it. */
+  #known: 'nothing' | 'those of a run that goes on' | 'all that are left' = 'nothing';
 
   constructor(run: ClusterRun, options: RunFollowerOptions) {
     this.#run = run;
@@ -50,7 +52,14 @@ export class RunFollower {
       run,
       plan: this.#plan,
       tasks: this.#views(),
+      complete: this.#isComplete(),
     };
+  }
+
+  #isComplete(): boolean {
+    if (this.#known === 'nothing') return false;
+    if (this.#known === 'all that are left' || !isOver(this.#run)) return true;
+    return this.#run.tasks.every((name) => this.#tasks.has(name));
   }
 
   /** `prepare` is known to its end when its plan is. */
@@ -77,7 +86,7 @@ export class RunFollower {
 
   /** Whether everything is known about what is over. */
   isSettled(): boolean {
-    return this.#views().every(({ task, final }) => final || !isOver(task));
+    return this.#isComplete() && this.#views().every(({ task, final }) => final || !isOver(task));
   }
 
   close(): void {
@@ -101,6 +110,7 @@ export class RunFollower {
       const names = new Set(change.items.map(({ name }) => name));
       for (const item of change.items) this.#put(item);
       for (const [name, task] of this.#tasks) if (!names.has(name)) task.vanish();
+      this.#known = isOver(this.#run) ? 'all that are left' : 'those of a run that goes on';
     }
   }
 
