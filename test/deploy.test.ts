@@ -132,7 +132,9 @@ describe('rights', () => {
   );
 });
 
-test('two replicas, of which one stays', () => {
+test('two replicas, of which one stays, and none goes while it is still asked', () => {
+  const [container] = serviceOf('kubernetes').containers;
+  expect(container.lifecycle.preStop.exec.command).toEqual(['sleep', '5']);
   expect(find('kubernetes', 'Deployment/tributary').spec.replicas).toBe(2);
   expect(find('kubernetes', 'PodDisruptionBudget/tributary').spec.minAvailable).toBe(1);
 });
