@@ -1,3 +1,4 @@
+import { FailureError } from '../../builds/failure.ts';
 import type { Cluster, ClusterRun } from '../../engine/tekton/cluster.ts';
 import type { NewPipelineRun } from '../../engine/tekton/tekton-api.ts';
 import { ApiError, type KubernetesApi } from './kubernetes-api.ts';
@@ -31,7 +32,7 @@ export function createTektonCluster(
         return demandRun(await api.ask('POST', runs, { body: run }));
       } catch (error) {
         if (error instanceof ApiError && error.status === 409) return 'exists';
-        throw error;
+        throw error instanceof ApiError ? refused(error) : error;
       }
     },
 
@@ -39,7 +40,12 @@ export function createTektonCluster(
 
     async runs(label, value) {
       const query = { labelSelector: `${label}=${value}` };
-      return (await list(api, runs, { query, read: readRun, signal: forever })).items;
+      const found = await list(api, runs, { query, read: readRun, signal: forever }).catch(
+        (error: unknown) => {
+          throw error instanceof ApiError ? refused(error) : error;
+        },
+      );
+      return found.items;
     },
 
     change: (name, { annotations, cancel }) =>
@@ -94,4 +100,19 @@ async function unlessGone<Value>(ask: () => Promise<Value>): Promise<Value | und
     if (error instanceof ApiError && error.status === 404) return undefined;
     throw error;
   }
+}
+
+/** What no request of ours can be the reason of: Tekton is not there, or does not take what the configuration says. */
+function refused({ status, message }: ApiError): FailureError {
+  return new FailureError({
+    reason: 'run-refused',
+    detail:
+      status === 404
+        ? 'The cluster knows no PipelineRuns.'
+        : `The cluster does not take the PipelineRun: ${message}`,
+    hint:
+      status === 404
+        ? 'Install Tekton Pipelines: `kubectl api-resources --api-group=tekton.dev` shows whether it is there.'
+        : 'Correct what it names under `tekton` in the configuration; where that names nothing of it, ask whoever runs the cluster.',
+  });
 }
