@@ -78,6 +78,14 @@ test('nothing that people wrote is read by Tekton, Kubernetes or a shell', () =>
   for (const task of renderTasks()) expect(JSON.stringify(task)).not.toContain('"script"');
 });
 
+test('the report is told what a record says of an attempt', () => {
+  const { spec } = renderRun(demoBuild(), options({}, { attempt: 2 }));
+  const param = spec.params.find(({ name }) => name === 'build');
+  const at = new Date(0).toISOString();
+  const told = { attempt: 2, createdAt: at, startedAt: at, requester: 'someone' };
+  expect(JSON.parse(param?.value ?? '')).toMatchObject(told);
+});
+
 test('the configuration of each kind of task is on its pods, and no pod has a token', () => {
   const tolerations = [{ key: 'builds', operator: 'Exists' }];
   const { spec } = renderRun(

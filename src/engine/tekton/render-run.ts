@@ -1,6 +1,7 @@
 import { attemptName } from '../../builds/attempt-name.ts';
 import type { AskedBuild, NewBuild } from '../../builds/build.ts';
 import { type TaskKind, type TaskSettings, type Tekton, taskKinds } from '../../config/tekton.ts';
+import type { ReportedBuild } from '../../steps/task-input.ts';
 import { renderPipelineSpec } from './render-pipeline.ts';
 import { workingStep } from './render-tasks.ts';
 import {
@@ -61,7 +62,7 @@ export function renderRun(asked: AskedBuild, options: RunOptions): NewPipelineRu
         { name: 'tag', value: tag },
         { name: 'lock', value: safeJson(lock) },
         { name: 'rebuild', value: String(rebuild) },
-        { name: 'build', value: build },
+        { name: 'build', value: safeJson(reportedOf(asked, options)) },
       ],
       // Each task has its own limit, and a run has no more than four of them one after the other.
       timeouts: { pipeline: '0' },
@@ -72,6 +73,12 @@ export function renderRun(asked: AskedBuild, options: RunOptions): NewPipelineRu
       taskRunSpecs: taskKinds.map((kind) => taskRunSpec(kind, settings.tasks[kind])),
     },
   };
+}
+
+/** The same, and when it began: what the record says. */
+function reportedOf(asked: AskedBuild, { attempt, now }: RunOptions): ReportedBuild {
+  const at = now.toISOString();
+  return { ...keptOf(asked), attempt, createdAt: at, startedAt: at };
 }
 
 /** What is kept of a build on its run: all but the product, of which only what its status names. */
