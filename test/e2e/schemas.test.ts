@@ -21,6 +21,10 @@ const definitions = {
     'github.com/openshift/api',
     'security/v1/zz_generated.crd-manifests/0000_03_config-operator_01_securitycontextconstraints.crd.yaml',
   ],
+  'servicemonitors.monitoring.coreos.com': [
+    'github.com/prometheus-operator/prometheus-operator',
+    'example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml',
+  ],
 } as const;
 
 /** Those that the cluster had not: what it has is its own, and stays. */
@@ -63,6 +67,15 @@ test('the overlay for OpenShift is what OpenShift says of Routes and SecurityCon
   expect(await apply(objects)).toMatch(
     /route\.openshift\.io\/tributary serverside-applied[\s\S]*securitycontextconstraints\.security/,
   );
+});
+
+test('the component for Prometheus is what its operator says a ServiceMonitor is', async () => {
+  const file = join(
+    import.meta.dirname,
+    '../../deploy/components/service-monitor/service-monitor.yaml',
+  );
+  const said = await space.kubectl(['apply', '--server-side', '--dry-run=server', '-f', file]);
+  expect(said).toContain('servicemonitor.monitoring.coreos.com/tributary serverside-applied');
 });
 
 test('a field that is none of theirs is refused', async () => {
