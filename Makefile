@@ -36,7 +36,7 @@ cluster-down: ## end it, and all that runs on it
 
 .PHONY: e2e
 e2e: ## the tests on a cluster: that of E2E_KUBECONFIG, else the one that `make cluster` starts
-	@[ -n "$$E2E_KUBECONFIG" ] || $(MAKE) --silent cluster
+	@if [ -n "$$E2E_KUBECONFIG" ]; then scripts/setup.sh test; else $(MAKE) --silent cluster; fi
 	@npm run --silent test:e2e
 
 .PHONY: image

@@ -1,4 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 const root = '/sys/fs/cgroup';
@@ -8,6 +15,11 @@ export const podGroup = '/tributary-cluster';
 
 /** Makes it in every hierarchy: kubelet wants to find it. */
 export function makeControlGroup(): void {
+  // In version 2 a group has what the one above passes on.
+  if (isUnified()) {
+    const all = readFileSync(join(root, 'cgroup.controllers'), 'utf8').trim().split(/\s+/);
+    writeFileSync(join(root, 'cgroup.subtree_control'), all.map((one) => `+${one}`).join(' '));
+  }
   for (const hierarchy of hierarchies()) mkdirSync(join(hierarchy, podGroup), { recursive: true });
 }
 
@@ -18,10 +30,14 @@ export function removeControlGroup(): void {
 
 /** One for each controller (version 1), or one for all (version 2). */
 function hierarchies(): string[] {
-  if (existsSync(join(root, 'cgroup.controllers'))) return [root];
+  if (isUnified()) return [root];
   return readdirSync(root, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => join(root, name));
+}
+
+function isUnified(): boolean {
+  return existsSync(join(root, 'cgroup.controllers'));
 }
 
 function removeGroup(group: string): void {
