@@ -71,7 +71,6 @@ describe('the token of the current kubeconfig', () => {
 
   test.for([
     ['a certificate', { 'client-certificate-data': 'eA==' }, 'a certificate'],
-    ['a program', { exec: { command: 'aws-iam-authenticator' } }, 'aws-iam-authenticator'],
     ['a provider', { 'auth-provider': { name: 'oidc' } }, 'from oidc'],
     ['nothing', {}, 'no token'],
   ] as const)('%s instead of it is said, with what to do', async ([, user, text]) => {
@@ -81,6 +80,38 @@ describe('the token of the current kubeconfig', () => {
       detail: expect.stringContaining(text),
       hint: expect.stringContaining('TRIBUTARY_TOKEN'),
     });
+  });
+
+  async function program(script: string): Promise<object> {
+    const command = join(folder, 'authenticator');
+    await writeFile(command, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return { exec: { command, args: ['get'], env: [{ name: 'WHO', value: 'ada' }] } };
+  }
+
+  test('may be what a program gives, which is run as kubectl does', async () => {
+    const user = await program(
+      `case "$KUBERNETES_EXEC_INFO" in *ExecCredential*) echo '{"status": {"token": "'$1-$WHO'"}}';; esac`,
+    );
+    expect(await tokenFrom(await kubeconfig('config', config(user)))).toBe('get-ada');
+  });
+
+  test.for([
+    ['that fails', 'echo log in first >&2; exit 1', 'log in first'],
+    ['that prints something else', 'echo secret-in-it', 'prints no ExecCredential'],
+    [
+      'that gives a certificate',
+      `echo '{"status": {"clientCertificateData": "x"}}'`,
+      'certificate',
+    ],
+  ] as const)('a program %s: said, with what to do', async ([, script, text]) => {
+    const file = await kubeconfig('config', config(await program(script)));
+    const failure = await refusalOf(tokenFrom(file));
+    expect(failure).toMatchObject({
+      reason: 'not-authenticated',
+      detail: expect.stringContaining(text),
+      hint: expect.stringContaining('TRIBUTARY_TOKEN'),
+    });
+    expect(failure.detail).not.toContain('secret-in-it');
   });
 
   test.for([

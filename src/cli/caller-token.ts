@@ -1,4 +1,4 @@
-import { tokenOf } from '../adapters/cluster/connection.ts';
+import { tokenSourceOf } from '../adapters/cluster/connection.ts';
 import { readCurrentContext } from '../adapters/cluster/kubeconfig.ts';
 import { FailureError } from '../builds/failure.ts';
 
@@ -22,7 +22,7 @@ async function findToken(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<string> {
   const { name, file, user } = await readCurrentContext(environment);
-  const token = await tokenOf(user);
+  const token = await tokenSourceOf(user)();
   if (token !== undefined && token !== '') return token;
   throw new FailureError({
     reason: 'not-authenticated',
@@ -33,7 +33,7 @@ async function findToken(
 
 function whyNone(user: Awaited<ReturnType<typeof readCurrentContext>>['user']): string {
   if (user?.exec)
-    return `gets its token from the program ${user.exec.command}, which is not run here`;
+    return `gets a certificate from the program ${user.exec.command}, which proves something to the cluster alone, and no token`;
   if (user?.['auth-provider'])
     return `gets its token from ${user['auth-provider'].name}, which is not asked here`;
   const certificate = user?.['client-certificate'] ?? user?.['client-certificate-data'];

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FailureError } from '../../builds/failure.ts';
+import { execToken } from './exec-token.ts';
 import { type CurrentContext, readCurrentContext } from './kubeconfig.ts';
 
 /** Where the API server of a cluster is, and how one proves who one is. */
@@ -60,15 +61,17 @@ async function connectionOf({
       ...(key === undefined ? {} : { key }),
       ...(servername === undefined ? {} : { servername }),
     },
-    token: async () => tokenOf(user),
+    token: tokenSourceOf(user),
     namespace: namespace ?? 'default',
   };
 }
 
-/** The token of a user of a kubeconfig; undefined where it has none of its own. */
-export async function tokenOf(user: CurrentContext['user']): Promise<string | undefined> {
-  if (user?.tokenFile !== undefined) return (await readFileOf(user.tokenFile)).trim();
-  return user?.token;
+/** Gets the token of a user of a kubeconfig; undefined where there is none. */
+export function tokenSourceOf(user: CurrentContext['user']): () => Promise<string | undefined> {
+  const { token, tokenFile: file, exec } = user ?? {};
+  if (file !== undefined) return async () => (await readFileOf(file)).trim();
+  if (token !== undefined || !exec) return async () => token;
+  return execToken({ ...exec, args: exec.args ?? [], env: exec.env ?? [] });
 }
 
 async function content(

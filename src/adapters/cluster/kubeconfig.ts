@@ -22,7 +22,14 @@ const User = z.object({
   'client-certificate-data': text,
   'client-key': text,
   'client-key-data': text,
-  exec: z.object({ command: z.string() }).nullish(),
+  exec: z
+    .object({
+      command: z.string().min(1),
+      apiVersion: z.string().default('client.authentication.k8s.io/v1'),
+      args: z.array(z.string()).nullish(),
+      env: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
+    })
+    .nullish(),
   'auth-provider': z.object({ name: z.string() }).nullish(),
   username: text,
 });
