@@ -12,13 +12,16 @@ export function toolSet(tools: string): string {
   return `tributary ${code}, ${tools}`;
 }
 
+/** What an image leaves out (.containerignore). */
+const ofTests = /\.(test|contract|fixture)\.ts$/;
+
 /** Of what this process runs: an upgrade on disk makes no other program of one that waits. */
 const code = digestCode();
 
 function digestCode(): string {
   const hash = createHash('sha256');
   const names = readdirSync(sources, { recursive: true, encoding: 'utf8' });
-  const ours = names.filter((name) => /\.(ts|sh)$/.test(name) && !/\.test\.ts$/.test(name)).sort();
+  const ours = names.filter((name) => /\.(ts|sh)$/.test(name) && !ofTests.test(name)).sort();
   for (const name of ours) hash.update(`${name}\0`).update(readFileSync(join(sources, name)));
   return hash.digest('hex').slice(0, 12);
 }
