@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createNotify } from '../adapters/notify.ts';
 import type { Build } from '../builds/build.ts';
 import { foldBuild } from '../builds/fold.ts';
 import type { DatedChange } from '../builds/recall-build.ts';
@@ -29,6 +30,7 @@ import { keepOutcome, type TaskContext, toldHere } from './task-context.ts';
 export async function reportTask(context: TaskContext): Promise<number> {
   const { input } = context;
   if (input.reasons.some((reason) => reason.includes('Cancelled'))) return 0;
+  let build: Build | undefined;
   const exit = await context.runSteps(['report'], async (_step, turn) => {
     const { plan: taskPlan, told } = await readRun(context);
     const logs = join(turn.workdir, 'logs');
@@ -38,14 +40,33 @@ export async function reportTask(context: TaskContext): Promise<number> {
       taskPlan?.plan.product ??
       (await readProduct(findProductFile(input.product, context.configuration) ?? '')).product;
     const recorded = { tag: input.tag, lock: input.lock, product, plan: taskPlan?.plan };
+    build = buildOf(run, context);
     const output = await writeRecord(recorded, {
       ...{ outputs: outputsOf(told), registry: context.registry },
-      ...{ ...turn, record: { build: buildOf(run, context), logs } },
+      ...{ ...turn, record: { build, logs } },
     });
     return { output };
   });
+  if (build !== undefined) await tellTargets(build, context);
   await keepOutcome(context, 'report', [await toldHere(context, ['report'])]);
   return exit;
+}
+
+/** Milliseconds that targets have to listen: the run lasts until then. */
+const patience = 30_000;
+
+/** Tells who wanted to hear of the end: no service need be there for it. */
+async function tellTargets(
+  build: Build,
+  { input, configuration, output, signal }: TaskContext,
+): Promise<void> {
+  const log = output.openLog('report');
+  const notify = createNotify({
+    ...{ configuration, environment: process.env, report: (text) => log.line(text) },
+    signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]),
+  });
+  await notify(build, input.build?.notify ?? [], 'finished');
+  log.close();
 }
 
 interface ReadRun {

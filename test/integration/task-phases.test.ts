@@ -1,6 +1,9 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createRegistry } from '../../src/adapters/registry/registry.ts';
 import type { Build } from '../../src/builds/build.ts';
@@ -22,6 +25,9 @@ import { quickProduct } from '../support/small-demo.ts';
 type Phase = keyof typeof taskPhases;
 
 let rig: ServiceRig;
+/** Hears of the end of builds. */
+let target: Server;
+const heard: unknown[] = [];
 let registry: Registry;
 let folder: string;
 /** As the local engine built it. */
@@ -29,7 +35,14 @@ let local: Build;
 let lock: Lock;
 
 beforeAll(async () => {
-  rig = serviceRig(inject('demo'), {}, { product: quickProduct });
+  target = createServer(async (request, answer) => {
+    heard.push(await json(request));
+    answer.end();
+  });
+  await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
+  const { port } = target.address() as AddressInfo;
+  const team = { url: `http://127.0.0.1:${port}`, secret: { env: 'NOTIFY_KEY' } };
+  rig = serviceRig(inject('demo'), { notify: { team } }, { product: quickProduct });
   folder = await mkdtemp(join(tmpdir(), 'tributary-pods-'));
   registry = await createRegistry(
     Configuration.parse({ remotes: { demo: { push: rig.remote, insecure: true } } }),
@@ -40,6 +53,7 @@ beforeAll(async () => {
   lock = JSON.parse(readText((await record()).files, 'lock.json') ?? '');
 });
 afterAll(async () => {
+  target.close();
   await rig[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
@@ -127,8 +141,12 @@ test('built anew in the pods of a run, without privilege, everything has the dig
 
   const reported = await container('report', folder, {
     [taskVariables.build]: JSON.stringify(askedOf(local)),
+    NOTIFY_KEY: 'secret',
   });
   expect(reported.exitCode, reported.output).toBe(0);
+  expect(heard).toMatchObject([
+    { event: 'finished', build: { tag: local.tag, state: 'succeeded' } },
+  ]);
   const recalled = readRecord(await record());
   if (typeof recalled === 'string') throw new Error(recalled);
   expect(recalled.changes.at(-1)?.change).toEqual({ kind: 'succeeded' });
@@ -157,7 +175,7 @@ function askedOf({ tag, pipelinerun, requester, components, createdAt }: Build) 
     lock,
     read: components,
     requester,
-    notify: [],
+    notify: ['team'],
     rebuild: true,
     ...{ attempt: 1, createdAt, startedAt: createdAt },
   };

@@ -44,6 +44,7 @@ export class FakeApiServer {
   #server: Server | undefined;
   #port = 0;
   #stalled = false;
+  #lost = 0;
   #refusals: { readonly status: number; times: number } = { status: 500, times: 0 };
   /** Requests so far, as `METHOD path`; watches begin with `WATCH`. */
   readonly requests: string[] = [];
@@ -52,6 +53,11 @@ export class FakeApiServer {
     const server = new FakeApiServer();
     await server.restart();
     return server;
+  }
+
+  /** An object as it is now. */
+  get(path: string, name: string): ApiObject | undefined {
+    return this.#objects.get(path)?.get(name);
   }
 
   get connection(): Connection {
@@ -96,6 +102,11 @@ export class FakeApiServer {
   compact(): void {
     this.#history = [];
     this.#oldest = this.#version;
+  }
+
+  /** What the next requests create or change is done, and their answers are lost. */
+  loseAnswers(times: number): void {
+    this.#lost = times;
   }
 
   /** The next requests are refused. */
@@ -173,7 +184,12 @@ export class FakeApiServer {
       uid: `uid-${this.#version}`,
       creationTimestamp: new Date().toISOString(),
     };
-    return send(answer, 201, this.put(path, { ...body, metadata }));
+    const created = this.put(path, { ...body, metadata });
+    if (this.#lost > 0) {
+      this.#lost -= 1;
+      return answer.destroy();
+    }
+    return send(answer, 201, created);
   }
 
   #delete(path: string, found: ApiObject, body: unknown, answer: ServerResponse): unknown {

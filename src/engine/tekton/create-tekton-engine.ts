@@ -112,15 +112,19 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
 
   const begin = async (attempts: Attempts, asked: AskedBuild): Promise<Build> => {
     const build = await statusOf(attempts);
-    void tell(build, asked.notify);
+    void tell(build, asked.notify, 'started');
     return build;
   };
 
-  const tell = async (build: Build, targets: readonly string[]): Promise<void> => {
+  const tell = async (
+    build: Build,
+    targets: readonly string[],
+    moment: 'started' | 'finished',
+  ): Promise<void> => {
     try {
-      await options.notify(build, targets, 'started');
+      await options.notify(build, targets, moment);
     } catch (error) {
-      report(`nobody could be told that ${build.tag} started`, error);
+      report(`nobody could be told that ${build.tag} ${moment}`, error);
     }
   };
 
@@ -242,6 +246,8 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
       const late = AbortSignal.any([AbortSignal.timeout(cancelPatience), closing.signal]);
       for await (const _ of feed.events(undefined, late));
       const build = feed.status();
+      // Of every other end the report tells.
+      if (build.state === 'cancelled') void tell(build, askedOf(run)?.notify ?? [], 'finished');
       return !isFinished(build.state) || build.state === 'cancelled'
         ? ok(build)
         : alreadyFinished(tag, build.state);

@@ -60,7 +60,7 @@ const expected = {
     readOnlyRoot: true,
     variables: ['RUN', 'TAG', 'LOCK', 'REBUILD', 'BUILD', 'REASONS'],
     more: [],
-    mounts: ['push-secret ro /etc/tributary-push'],
+    mounts: ['push-secret ro /etc/tributary-push', 'notify-secret ro /etc/tributary-notify'],
   },
 } as const;
 
@@ -133,6 +133,7 @@ test('the push secret is never where code of a ref runs, and neither is any othe
     'push: tributary-push',
     'assemble: tributary-push',
     'report: tributary-push',
+    'report: tributary-notify',
   ]);
 });
 

@@ -200,16 +200,19 @@ const assembleTask = task({
 
 const reportTask = task({
   name: taskNames.report,
-  description: 'Keeps the record of the build, whatever came of it.',
+  description: 'Keeps the record of the build, whatever came of it, and tells who wanted to hear.',
   containers: [
     {
       name: 'report',
       params: ['run', 'tag', 'lock', 'rebuild', 'build', 'reasons'],
       securityContext: unprivileged,
-      mounts: [push],
+      mounts: [push, { name: 'notify-secret', mountPath: '/etc/tributary-notify', readOnly: true }],
     },
   ],
-  volumes: [pushVolume],
+  volumes: [
+    pushVolume,
+    { name: 'notify-secret', secret: { secretName: 'tributary-notify', optional: true } },
+  ],
   results: [],
 });
 

@@ -84,9 +84,14 @@ export class RunFollower {
     return this.#listed.promise;
   }
 
-  /** Whether everything is known about what is over. */
+  /** Whether everything is known about what is over, and what runs is followed. */
   isSettled(): boolean {
-    return this.#isComplete() && this.#views().every(({ task, final }) => final || !isOver(task));
+    const tasks = [...this.#tasks.values()];
+    return (
+      this.#isComplete() &&
+      tasks.every((task) => task.isHeard()) &&
+      this.#views().every(({ task, final }) => final || !isOver(task))
+    );
   }
 
   close(): void {

@@ -17,6 +17,8 @@ export interface TaskFollowerOptions {
 /** Milliseconds that are waited for the last lines of a pod, and between looks at what does not answer. */
 const patience = 3000;
 const pause = 250;
+/** Milliseconds that a container has to show what it printed before anybody looked. */
+const hearing = 300;
 
 /** One try of a task: what its containers printed so far. */
 interface Try {
@@ -25,6 +27,8 @@ interface Try {
   /** Messages of each container, in the order of containers. */
   readonly messages: DatedMessage[][];
   readonly followed: Set<string>;
+  /** Of which it is known what they printed by now, as far as they did. */
+  readonly heard: Set<string>;
   readonly done: Set<string>;
 }
 
@@ -72,6 +76,12 @@ export class TaskFollower {
     };
   }
 
+  /** Whether what its containers printed by now is known, as far as they run. */
+  isHeard(): boolean {
+    const { followed, heard } = this.#try;
+    return this.#final || followed.size === heard.size;
+  }
+
   /** What was kept of the log of a step; undefined where nothing was kept. */
   kept(step: string): string | undefined {
     return this.#outcome?.logs.get(`${step.replaceAll('/', '~')}.log`)?.content.toString('utf8');
@@ -91,7 +101,9 @@ export class TaskFollower {
     for (const [index, { container, state }] of steps.entries()) {
       if (state === 'waiting' || this.#try.followed.has(container)) continue;
       this.#try.followed.add(container);
-      void this.#read(this.#try, pod, container, index);
+      const current = this.#try;
+      setTimeout(() => this.#hear(current, container), hearing).unref();
+      void this.#read(current, pod, container, index);
     }
   }
 
@@ -111,6 +123,7 @@ export class TaskFollower {
             lines += 1;
             failures = 0;
             this.#take(line, messages);
+            this.#hear(current, container);
           }
         }
         // It ended because the container did, or because somebody cut it: then there is more.
@@ -122,6 +135,12 @@ export class TaskFollower {
       await sleep(pause, undefined, { signal }).catch(() => {});
     }
     current.done.add(container);
+  }
+
+  #hear(current: Try, container: string): void {
+    if (current.heard.has(container)) return;
+    current.heard.add(container);
+    this.#options.changed();
   }
 
   #isTerminated(container: string): boolean {
@@ -200,6 +219,7 @@ function beginTry(task: ClusterTask): Try {
     stop: new AbortController(),
     messages: [],
     followed: new Set(),
+    heard: new Set(),
     done: new Set(),
   };
 }

@@ -1,0 +1,167 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { demoBuild } from '../../../test/support/demo-build.ts';
+import { type ApiObject, FakeApiServer } from '../../../test/support/fake-api-server.ts';
+import { MemoryRegistry } from '../../../test/support/memory-registry.ts';
+import { createKubernetesApi } from '../../adapters/cluster/kubernetes-api.ts';
+import { createTektonCluster } from '../../adapters/cluster/tekton-cluster.ts';
+import type { Build } from '../../builds/build.ts';
+import { foldBuild } from '../../builds/fold.ts';
+import { Tekton } from '../../config/tekton.ts';
+import type { Engine } from '../engine.ts';
+import { createTektonEngine, type TektonEngineOptions } from './create-tekton-engine.ts';
+import { cancelAnnotation, outcomeAnnotation, tagLabel } from './run-names.ts';
+
+const path = '/apis/tekton.dev/v1/namespaces/builds/pipelineruns';
+
+describe('the engine of a cluster', () => {
+  let server: FakeApiServer;
+  const engines: Engine[] = [];
+  const told: string[] = [];
+  beforeEach(async () => {
+    server = await FakeApiServer.start();
+  });
+  afterEach(async () => {
+    await Promise.all(engines.splice(0).map((engine) => engine.close()));
+    await server.stop();
+    told.length = 0;
+  });
+
+  function open(options: Partial<TektonEngineOptions> = {}): Engine {
+    const patience = { total: 1000, first: 10, longest: 50 };
+    const api = createKubernetesApi(server.connection, { patience });
+    const engine = createTektonEngine({
+      cluster: createTektonCluster(api, { namespace: 'builds', selector: tagLabel }),
+      settings: Tekton.parse({ image: 'tributary' }),
+      ...{ url: undefined, now: () => new Date() },
+      registry: async () => new MemoryRegistry(),
+      past: { find: async () => undefined, tags: async () => [] },
+      notify: (build, targets, moment) =>
+        void told.push(`${moment} ${build.state} ${targets.join()}`),
+      report: () => {},
+      ...options,
+    });
+    engines.push(engine);
+    return engine;
+  }
+
+  /** What Tekton says of a run. */
+  function condition(name: string, status: 'True' | 'False', reason: string, spec = {}): void {
+    const run = server.get(path, name) as ApiObject & { spec: object };
+    const at = new Date().toISOString();
+    const conditions = [{ type: 'Succeeded', status, reason, message: `says Tekton: ${reason}` }];
+    const state = { startTime: at, completionTime: at, conditions };
+    server.put(path, { ...run, spec: { ...run.spec, ...spec }, status: state });
+  }
+
+  const annotation = (run: string, name: string) =>
+    (server.get(path, run)?.metadata['annotations'] as Record<string, string> | undefined)?.[name];
+
+  test('of fifty same requests to two of them, one creates the run, and tells of the start', async () => {
+    const [one, two] = [open(), open()];
+    const build = { ...demoBuild(), notify: ['team'] };
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => (index % 2 ? one : two).submit(build)),
+    );
+    expect(answers.map(({ kind }) => kind).toSorted()).toEqual([
+      'created',
+      ...Array.from({ length: 49 }, () => 'known'),
+    ]);
+    expect(told).toEqual(['started queued team']);
+  });
+
+  test('knows its own run again where the answer was lost on its way', async () => {
+    server.loseAnswers(1);
+    expect(await open().submit(demoBuild())).toMatchObject({ kind: 'created' });
+  });
+
+  test('takes a run that somebody else made under its name for taken', async () => {
+    const build = demoBuild();
+    server.put(path, {
+      spec: {},
+      metadata: {
+        ...{ name: build.pipelinerun, uid: 'x', creationTimestamp: new Date().toISOString() },
+      },
+    });
+    expect(await open().submit(build)).toEqual({ kind: 'taken' });
+  });
+
+  test('a target that cannot be told is no reason why nothing is built', async () => {
+    const notify = () => Promise.reject(new Error('no route to host'));
+    expect(await open({ notify }).submit(demoBuild())).toMatchObject({ kind: 'created' });
+  });
+
+  test('what the cluster cannot run fails with what it says, and may be asked for again', async () => {
+    const engine = open();
+    const build = demoBuild();
+    await engine.submit(build);
+    condition(build.pipelinerun, 'False', 'CouldntGetPipeline');
+    expect(await engine.get(build.tag)).toMatchObject({
+      state: 'failed',
+      failure: {
+        ...{ reason: 'run-refused', owner: 'infrastructure' },
+        detail: expect.stringContaining('says Tekton'),
+      },
+    });
+    expect(await engine.submit(build)).toMatchObject({
+      ...{ kind: 'restarted', build: { attempt: 2, pipelinerun: `${build.pipelinerun}-r2` } },
+    });
+  });
+
+  test('keeps on the run what it came to, which others then read', async () => {
+    const build = demoBuild();
+    const one = open();
+    await one.submit(build);
+    condition(build.pipelinerun, 'False', 'CouldntGetPipeline');
+    const known = await one.get(build.tag);
+    await vi.waitFor(() =>
+      expect(annotation(build.pipelinerun, outcomeAnnotation)).toMatch(/^failed /),
+    );
+    const before = server.requests.length;
+    expect(await open().get(build.tag)).toEqual(known);
+    expect(server.requests.slice(before)).toEqual([`GET ${path}`]);
+  });
+
+  test('cancels by what Tekton understands, and tells of the end', async () => {
+    const engine = open();
+    const build = { ...demoBuild(), notify: ['team'] };
+    await engine.submit(build);
+    const cancelling = engine.cancel(build.tag);
+    await vi.waitFor(() =>
+      expect(server.get(path, build.pipelinerun)?.['spec']).toMatchObject({ status: 'Cancelled' }),
+    );
+    expect(annotation(build.pipelinerun, cancelAnnotation)).toMatch(/^20/);
+    condition(build.pipelinerun, 'False', 'Cancelled');
+    expect(await cancelling).toMatchObject({ ok: true, value: { state: 'cancelled' } });
+    expect(told).toEqual(['started queued team', 'finished cancelled team']);
+    expect(await engine.cancel(build.tag)).toMatchObject({
+      failures: [{ reason: 'already-finished' }],
+    });
+  });
+
+  test('goes on counting attempts where the runs before were pruned', async () => {
+    const asked = demoBuild();
+    const at = new Date(0).toISOString();
+    const events = (['queued', 'started', 'cancelled'] as const).map((kind) => ({
+      ...{ kind, id: `3/build/${kind}`, at, attempt: 3 },
+    }));
+    const build: Build = foldBuild(asked, events);
+    const past = { asked, build, events, log: async () => undefined };
+    const engine = open({ past: { find: async () => past, tags: async () => [asked.tag] } });
+    expect(await engine.get(asked.tag)).toMatchObject({ state: 'cancelled', attempt: 3 });
+    expect(await engine.submit(asked)).toMatchObject({
+      ...{ kind: 'restarted', build: { attempt: 4, pipelinerun: `${asked.pipelinerun}-r4` } },
+    });
+  });
+
+  test('says so while the API server does not answer, and answers when it is back', async () => {
+    const engine = open();
+    const build = demoBuild();
+    await engine.submit(build);
+    await server.stop();
+    await expect(engine.get(build.tag)).rejects.toMatchObject({
+      failures: [{ reason: 'cluster-unavailable' }],
+    });
+    await server.restart();
+    expect(await engine.get(build.tag)).toMatchObject({ state: 'queued' });
+  });
+});
