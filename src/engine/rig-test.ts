@@ -1,17 +1,17 @@
 import { test } from 'vitest';
 import { type Actions, actionsOn, type EngineRig } from './engine-rig.ts';
 
-interface Fixtures extends Actions {
-  readonly rig: EngineRig;
+interface Fixtures<Rig extends EngineRig> extends Actions {
+  readonly rig: Rig;
   readonly engine: EngineRig['engine'];
 }
 
 /** `test`, each time with a rig of its own and what one does with it. */
-export type RigTest = ReturnType<typeof rigTest>;
+export type RigTest = ReturnType<typeof rigTest<EngineRig>>;
 
 /** Makes it. */
-export function rigTest(makeRig: () => Promise<EngineRig>) {
-  return test.extend<Fixtures>({
+export function rigTest<Rig extends EngineRig>(makeRig: () => Promise<Rig>) {
+  return test.extend<Fixtures<Rig>>({
     // biome-ignore lint/correctness/noEmptyPattern: vitest reads from the pattern what a fixture needs.
     rig: async ({}, use) => {
       const rig = await makeRig();

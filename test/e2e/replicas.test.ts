@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { createKubernetesApi } from '../../src/adapters/cluster/kubernetes-api.ts';
 import { createTektonCluster } from '../../src/adapters/cluster/tekton-cluster.ts';
 import type { BuildEvent } from '../../src/builds/event.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { actionsOn, forever } from '../../src/engine/engine-rig.ts';
+import { forever } from '../../src/engine/engine-rig.ts';
+import { rigTest } from '../../src/engine/rig-test.ts';
 import { tagLabel } from '../../src/engine/tekton/run-names.ts';
 import type { Tag } from '../../src/plan/names.ts';
 import { testCluster } from '../support/cluster.ts';
@@ -30,29 +31,41 @@ async function textOf(pieces: AsyncIterable<string> | undefined): Promise<string
   return text;
 }
 
-describe('on a cluster', () => {
-  let rig: TektonRig;
-  beforeEach(async () => {
-    rig = await makeTektonRig(testCluster());
-  });
-  afterEach(() => rig.close());
-  const { until, finished } = actionsOn(() => rig);
+const test = rigTest(() => makeTektonRig(testCluster()));
 
-  const pods = `/api/v1/namespaces/`;
-  const deletePod = async (task: string) => {
-    const path = `${pods}${rig.namespace}/pods`;
-    const query = { labelSelector: `tekton.dev/pipelineTask=${task}` };
-    const list = (await rig.api.ask('GET', path, { query })) as {
-      items: { metadata: { name: string } }[];
-    };
-    for (const { metadata } of list.items)
-      await rig.api.ask('DELETE', `${path}/${metadata.name}`, {
-        query: { gracePeriodSeconds: 0 },
-      });
-    return list.items.length;
+/** Paths of the pods of a task of the pipeline. */
+async function podsOf({ api, namespace }: TektonRig, task: string): Promise<string[]> {
+  const path = `/api/v1/namespaces/${namespace}/pods`;
+  const query = { labelSelector: `tekton.dev/pipelineTask=${task}` };
+  const list = (await api.ask('GET', path, { query })) as {
+    items: { metadata: { name: string } }[];
   };
+  return list.items.map(({ metadata }) => `${path}/${metadata.name}`);
+}
 
-  test('fifty same requests through two replicas are one run, and both answer alike', async () => {
+async function deletePods(rig: TektonRig, task: string): Promise<void> {
+  for (const pod of await podsOf(rig, task))
+    await rig.api.ask('DELETE', pod, { query: { gracePeriodSeconds: 0 } });
+}
+
+/** Lets the kubelet end them, as it does where a node runs short of something. */
+async function endPods(rig: TektonRig, task: string): Promise<void> {
+  const body = { spec: { activeDeadlineSeconds: 1 } };
+  const contentType = 'application/merge-patch+json';
+  for (const pod of await podsOf(rig, task)) await rig.api.ask('PATCH', pod, { body, contentType });
+}
+
+function begun(rig: TektonRig, name: string, step: string, times: number): Promise<void> {
+  return vi.waitFor(async () => expect(await rig.starts(name, step)).toBe(times), {
+    ...{ timeout: 60_000, interval: 200 },
+  });
+}
+
+describe('on a cluster', { concurrent: true }, () => {
+  test('fifty same requests through two replicas are one run, and both answer alike', async ({
+    rig,
+    until,
+  }) => {
     const replicas = [rig.engine, rig.another()];
     const build = demoBuild();
     await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, ...steps.slice(1)]);
@@ -86,20 +99,34 @@ describe('on a cluster', () => {
     expect((await fresh.list({ limit: 10 })).builds).toEqual([await fresh.get(build.tag)]);
   });
 
-  test('a pod that is lost fails its step, with what was followed of its log; asked again, it goes on', async () => {
+  test('a pod that somebody deletes is made again, and nothing else happens', async ({
+    rig,
+    finished,
+  }) => {
     const build = demoBuild();
     await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, ...steps.slice(1)]);
     await rig.engine.submit(build);
-    const log = textOf(
-      await (async () => {
-        await until(build.tag, 'step-started', 'image/one');
-        return rig.engine.log(build.tag, 'image/one', true, forever);
-      })(),
-    );
-    await sleep(500);
-    expect(await deletePod('images')).toBeGreaterThan(0);
-    const ended = await finished(build.tag);
-    expect(ended).toMatchObject({
+    const watching = eventsOf(rig.engine, build.tag);
+    await begun(rig, build.lock.name, 'image/one', 1);
+    await deletePods(rig, 'images');
+    await begun(rig, build.lock.name, 'image/one', 2);
+    await rig.release(build.lock.name);
+    expect((await watching).at(-1)?.kind).toBe('succeeded');
+    expect(await finished(build.tag)).toMatchObject({ state: 'succeeded', attempt: 1 });
+  });
+
+  test('a pod that the cluster ends fails its step, with what was followed of its log; asked again, it goes on', async ({
+    rig,
+    until,
+    finished,
+  }) => {
+    const build = demoBuild();
+    await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, ...steps.slice(1)]);
+    await rig.engine.submit(build);
+    await until(build.tag, 'step-started', 'image/one');
+    const log = textOf(await rig.engine.log(build.tag, 'image/one', true, forever));
+    await endPods(rig, 'images');
+    expect(await finished(build.tag)).toMatchObject({
       state: 'failed',
       failure: { reason: 'step-crashed', owner: 'infrastructure', step: 'image/one' },
     });
@@ -109,7 +136,10 @@ describe('on a cluster', () => {
     expect(await finished(build.tag)).toMatchObject({ state: 'succeeded', attempt: 2 });
   });
 
-  test('a task whose pod is lost is begun again where the configuration says so', async () => {
+  test('a task whose pod the cluster ends is begun again where the configuration says so', async ({
+    rig,
+    finished,
+  }) => {
     const { tasks } = rig.settings;
     const images = { ...tasks.images, retries: 1 };
     const engine = rig.another({ settings: { ...rig.settings, tasks: { ...tasks, images } } });
@@ -117,19 +147,19 @@ describe('on a cluster', () => {
     await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, steps[2]]);
     await engine.submit(build);
     const watching = eventsOf(engine, build.tag);
-    await until(build.tag, 'step-started', 'image/one');
-    expect(await deletePod('images')).toBe(1);
-    await vi.waitFor(async () => expect(await rig.starts(build.lock.name, 'image/one')).toBe(2), {
-      timeout: 60_000,
-      interval: 200,
-    });
+    await begun(rig, build.lock.name, 'image/one', 1);
+    await endPods(rig, 'images');
+    await begun(rig, build.lock.name, 'image/one', 2);
     await rig.release(build.lock.name);
     expect((await watching).at(-1)?.kind).toBe('succeeded');
     expect(await finished(build.tag)).toMatchObject({ state: 'succeeded', attempt: 1 });
-    expect(await eventsOf(rig.another(), build.tag)).toEqual(await watching);
   });
 
-  test('a run that somebody removes ends for whoever watches, and may be asked for again', async () => {
+  test('a run that somebody removes ends for whoever watches, and may be asked for again', async ({
+    rig,
+    until,
+    finished,
+  }) => {
     const build = demoBuild();
     await rig.script(build.lock.name, [{ id: 'bundle', does: 'wait' }]);
     await rig.engine.submit(build);
@@ -147,7 +177,11 @@ describe('on a cluster', () => {
     expect(await finished(build.tag)).toMatchObject({ state: 'succeeded' });
   });
 
-  test('an API server that is away for half a minute delays what is told, and nothing else', async () => {
+  test('an API server that is away for half a minute delays what is told, and nothing else', async ({
+    rig,
+    until,
+    onTestFinished,
+  }) => {
     const server = new URL(rig.connection.server);
     await using line = await layLine(server);
     const tls = { ...rig.connection.tls, servername: 'kubernetes' };
@@ -176,7 +210,10 @@ describe('on a cluster', () => {
     expect(await watching).toEqual(all);
   });
 
-  test('a task that takes too long ends, and says how it may take longer', async () => {
+  test('a task that takes too long ends, and says how it may take longer', async ({
+    rig,
+    finished,
+  }) => {
     const impatient = rig.another({
       settings: {
         ...rig.settings,

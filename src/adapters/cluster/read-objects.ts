@@ -40,8 +40,14 @@ const Container = z.object({
   name: z.string(),
   container: z.string().default(''),
   waiting: z.object({ reason: z.string().default(''), message: z.string().default('') }).optional(),
-  running: z.object({}).optional(),
-  terminated: z.object({ reason: z.string().default(''), exitCode: z.number() }).optional(),
+  running: z.object({ startedAt: z.string().optional() }).optional(),
+  terminated: z
+    .object({
+      reason: z.string().default(''),
+      exitCode: z.number(),
+      startedAt: z.string().optional(),
+    })
+    .optional(),
 });
 
 const Task = z.object({
@@ -173,5 +179,6 @@ function readStep(step: z.infer<typeof Container>): ClusterStep {
     ...{ name, container: container || `step-${name}`, state },
     reason: terminated?.reason ?? waiting?.reason ?? '',
     exitCode: terminated?.exitCode,
+    startedAt: terminated?.startedAt ?? running?.startedAt,
   };
 }

@@ -31,9 +31,10 @@ export interface ClusterStep {
   readonly state: 'waiting' | 'running' | 'terminated';
   readonly reason: string;
   readonly exitCode: number | undefined;
+  readonly startedAt: string | undefined;
 }
 
-/** A TaskRun: its last try. */
+/** A TaskRun: its last try. A pod that somebody deletes is made again under the same name, and is no further try. */
 export interface ClusterTask {
   readonly name: string;
   /** `prepare`, `payload`, `manifests`, `images`, `assemble`, `report`. */

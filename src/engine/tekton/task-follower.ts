@@ -20,7 +20,7 @@ const pause = 250;
 /** Milliseconds that a container has to show what it printed before anybody looked. */
 const hearing = 300;
 
-/** One try of a task: what its containers printed so far. */
+/** One pod of a task: what its containers printed so far. */
 interface Try {
   readonly key: string;
   readonly stop: AbortController;
@@ -56,7 +56,7 @@ export class TaskFollower {
     this.#task = task;
     if (keyOf(task) !== this.#try.key) {
       this.#try.stop.abort();
-      if (task.retries > 0) for (const log of this.logs.values()) log.add(begunAgain);
+      if (this.#try.followed.size > 0) for (const log of this.logs.values()) log.add(begunAgain);
       this.#try = beginTry(task);
     }
     // What is over before anybody looked has its outcome: its pod is asked only where there is none.
@@ -224,6 +224,7 @@ function beginTry(task: ClusterTask): Try {
   };
 }
 
-function keyOf({ pod, retries }: ClusterTask): string {
-  return `${retries} ${pod ?? ''}`;
+/** A pod that was deleted comes back under its name: its containers began another time. */
+function keyOf({ pod, retries, steps }: ClusterTask): string {
+  return `${retries} ${pod ?? ''} ${steps[0]?.startedAt ?? ''}`;
 }
