@@ -153,6 +153,13 @@ describe('the engine of a cluster', () => {
     });
   });
 
+  test('creates a run also where the registry does not say whether there was one before', async () => {
+    const find = () => Promise.reject(new Error('connection refused'));
+    const engine = open({ past: { find, tags: async () => [] } });
+    expect(await engine.submit(demoBuild())).toMatchObject({ kind: 'created' });
+    await expect(engine.get(demoBuild('other').tag)).rejects.toThrow('connection refused');
+  });
+
   test('says so while the API server does not answer, and answers when it is back', async () => {
     const engine = open();
     const build = demoBuild();

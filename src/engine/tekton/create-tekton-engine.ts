@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AskedBuild, Build, NewBuild } from '../../builds/build.ts';
 import type { BuildEvent } from '../../builds/event.ts';
-import { type Failure, FailureError, type Outcome } from '../../builds/failure.ts';
+import type { Outcome } from '../../builds/failure.ts';
 import { isFinished } from '../../builds/fold.ts';
 import { ok } from '../../builds/result.ts';
 import { decideSubmission, type Existing } from '../../builds/submission.ts';
@@ -10,28 +10,14 @@ import type { Tag } from '../../plan/names.ts';
 import type { Registry } from '../../steps/step.ts';
 import type { Engine, Submission } from '../engine.ts';
 import { alreadyFinished, notFound, stillRunning } from '../refusals.ts';
-import { isOver } from './attempt-view.ts';
 import { BuildFeeds } from './build-feeds.ts';
-import {
-  type Attempts,
-  askedOf,
-  keptBuild,
-  latestOf,
-  packBuild,
-  sortAttempts,
-} from './builds-of-runs.ts';
+import { type Attempts, askedOf, latestOf, sortAttempts } from './builds-of-runs.ts';
 import type { Cluster, ClusterRun } from './cluster.ts';
+import { KnownBuilds } from './known-builds.ts';
 import { listBuilds } from './list-builds.ts';
 import type { PastBuild, PastBuilds } from './past-builds.ts';
 import { renderRun } from './render-run.ts';
-import { attemptOf } from './run-follower.ts';
-import {
-  cancelAnnotation,
-  labelValue,
-  outcomeAnnotation,
-  submissionAnnotation,
-  tagLabel,
-} from './run-names.ts';
+import { cancelAnnotation, submissionAnnotation } from './run-names.ts';
 import { RunSet } from './run-set.ts';
 
 export interface TektonEngineOptions {
@@ -53,8 +39,6 @@ export interface TektonEngineOptions {
   readonly report: (text: string, error?: unknown) => void;
 }
 
-/** Milliseconds that an answer waits for what is not known yet. */
-const patience = 10_000;
 /** Milliseconds that somebody who cancels waits for the end. */
 const cancelPatience = 20_000;
 
@@ -68,33 +52,7 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
   const runs = new RunSet(cluster);
   const feeds = new BuildFeeds(runs, options);
 
-  const attemptsOf = async (tag: Tag): Promise<Attempts | undefined> => {
-    const found = await cluster.runs(tagLabel, labelValue(tag));
-    // A long tag is shortened in the label: the whole one stands in the build.
-    return sortAttempts(found.filter((run) => askedOf(run)?.tag === tag));
-  };
-
-  /** What a build came to or how far it is; kept on its run when it is over. */
-  const statusOf = async (attempts: Attempts): Promise<Build> => {
-    const run = latestOf(attempts);
-    const kept = keptBuild(run);
-    if (kept !== undefined) return kept;
-    const build = await feeds.use(attempts, async (feed) => {
-      const whole = await feed.caughtUp(patience);
-      if (!whole && isOver(run)) throw new FailureError(unreadable(run));
-      return feed.status();
-    });
-    if (isFinished(build.state) && isOver(run)) keep(run, build);
-    return build;
-  };
-
-  const keep = (run: ClusterRun, build: Build): void => {
-    const annotations = { [outcomeAnnotation]: packBuild(build) };
-    cluster.change(run.name, { annotations }).then(
-      (changed) => changed && runs.learn(changed),
-      (error) => report(`what became of ${build.tag} is not kept on its run`, error),
-    );
-  };
+  const builds = new KnownBuilds({ ...options, runs, feeds });
 
   /** Creates the run of an attempt; undefined where somebody else was first. */
   const create = async (asked: AskedBuild, attempt: number): Promise<Attempts | undefined> => {
@@ -107,11 +65,13 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
     // An answer that was lost on its way is no reason to say that somebody else did it.
     if (made?.annotations[submissionAnnotation] !== submission) return undefined;
     runs.learn(made);
-    return sortAttempts([...((await attemptsOf(asked.tag)) ?? []), made].filter(isFirstOfItsName));
+    return sortAttempts(
+      [...((await builds.attempts(asked.tag)) ?? []), made].filter(isFirstOfItsName),
+    );
   };
 
   const begin = async (attempts: Attempts, asked: AskedBuild): Promise<Build> => {
-    const build = await statusOf(attempts);
+    const build = await builds.status(attempts);
     void tell(build, asked.notify, 'started');
     return build;
   };
@@ -128,22 +88,10 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
     }
   };
 
-  const existing = async (tag: Tag): Promise<Found | undefined> => {
-    const attempts = await attemptsOf(tag);
-    if (attempts !== undefined) {
-      const asked = askedOf(latestOf(attempts));
-      if (asked === undefined) throw new Error(`the run of ${tag} does not say what was asked`);
-      const build = await statusOf(attempts);
-      return { lockDigest: asked.lockDigest, build, asked };
-    }
-    const found = await past.find(tag);
-    return found && { ...found, lockDigest: found.asked.lockDigest };
-  };
-
   /** One look, and what follows from it; undefined where somebody was quicker. */
   const trySubmit = async (asked: NewBuild): Promise<Submission | undefined> => {
     const [sameTag, sameRun] = await Promise.all([
-      existing(asked.tag),
+      builds.findIfReadable(asked.tag),
       cluster.run(asked.pipelinerun),
     ]);
     const stranger = sameRun && askedOf(sameRun)?.tag !== asked.tag;
@@ -170,11 +118,6 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
     yield* events.slice(next);
   };
 
-  const findBuild = async (tag: Tag): Promise<Build | undefined> => {
-    const attempts = await attemptsOf(tag);
-    return attempts === undefined ? (await past.find(tag))?.build : statusOf(attempts);
-  };
-
   return {
     async submit(asked) {
       for (let tries = 0; tries < 10; tries += 1) {
@@ -184,13 +127,17 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
       throw new Error(`the runs of ${asked.tag} change faster than they can be read`);
     },
 
-    get: findBuild,
+    get: async (tag) => (await builds.find(tag))?.build,
 
-    list: (query) => listBuilds(query, { runs, past, statusOf }),
+    list: (query) =>
+      listBuilds(query, {
+        ...{ runs, past },
+        statusOf: (attempts) => builds.status(attempts),
+      }),
 
     async *events(tag, after, signal): AsyncGenerator<BuildEvent> {
       const ending = AbortSignal.any([signal, closing.signal]);
-      const attempts = await attemptsOf(tag);
+      const attempts = await builds.attempts(tag);
       if (attempts !== undefined) yield* feeds.events(attempts, after, ending);
       else {
         const found = await past.find(tag);
@@ -200,7 +147,7 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
 
     async log(tag, step, follow, signal) {
       const ending = AbortSignal.any([signal, closing.signal]);
-      const attempts = await attemptsOf(tag);
+      const attempts = await builds.attempts(tag);
       if (attempts !== undefined) return feeds.log(attempts, step, follow, ending);
       const found = await past.find(tag);
       if (!found?.build.steps.some(({ id }) => id === step)) return undefined;
@@ -208,19 +155,15 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
     },
 
     async cancel(tag) {
-      const attempts = await attemptsOf(tag);
-      const build = attempts && (await statusOf(attempts));
-      if (attempts === undefined) {
-        const found = await past.find(tag);
-        return found === undefined ? notFound(tag) : alreadyFinished(tag, found.build.state);
-      }
-      if (build === undefined || isFinished(build.state))
-        return alreadyFinished(tag, build?.state ?? 'failed');
-      return cancelRun(tag, attempts);
+      const known = await builds.find(tag);
+      if (known === undefined) return notFound(tag);
+      if (isFinished(known.build.state)) return alreadyFinished(tag, known.build.state);
+      const attempts = await builds.attempts(tag);
+      return attempts === undefined ? notFound(tag) : cancelRun(tag, attempts);
     },
 
     async rerun(tag, { rebuild, requester }) {
-      const known = await existing(tag);
+      const known = await builds.find(tag);
       if (known === undefined) return notFound(tag);
       if (!isFinished(known.build.state)) return stillRunning(tag, known.build.state);
       const asked = { ...known.asked, rebuild, ...(requester !== undefined && { requester }) };
@@ -255,12 +198,6 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
   }
 }
 
-/** A build that was asked for before. */
-interface Found extends Existing {
-  readonly build: Build;
-  readonly asked: AskedBuild;
-}
-
 /** What has the same run's name, and is another build: all that has to be known of it. */
 function otherBuild(asked: NewBuild): Existing {
   return {
@@ -275,13 +212,4 @@ function isFirstOfItsName(run: ClusterRun, index: number, all: readonly ClusterR
 
 async function* pieces(text: string | undefined): AsyncGenerator<string> {
   if (text !== undefined && text !== '') yield text;
-}
-
-function unreadable(run: ClusterRun): Failure {
-  return {
-    reason: 'registry-unavailable',
-    detail: `What became of the run ${run.name} cannot be read from the registry now.`,
-    hint: 'Ask again in a moment. If it stays so, see whether the registry answers: `GET /readyz`.',
-    about: { attempt: attemptOf(run) },
-  };
 }
