@@ -66,6 +66,10 @@ export interface SmallBuildOptions {
   readonly operatorFiles?: FileTree;
   /** The pull request's head holds its base already. */
   readonly headHoldsBase?: boolean;
+  /** FROM text → reference by digest. */
+  readonly bases?: Plan['bases'];
+  /** What is said to have made the plan. */
+  readonly madeBy?: string;
   /** Sources of components that the product has besides, of which nothing is built. */
   readonly otherSources?: Readonly<Record<ComponentName, Source>>;
 }
@@ -175,9 +179,10 @@ export async function smallBuild(options: SmallBuildOptions = {}): Promise<Small
     [operator]: filesOf(operatorFiles),
   });
   const plan = assemblePlan({
-    ...{ tag, lockDigest: digest, lock, product, sources, productSource, patches: [], bases: {} },
+    ...{ tag, lockDigest: digest, lock, product, sources, productSource, patches: [] },
+    bases: options.bases ?? {},
     ...{ upstreamSources: smallUpstreamSources, tools: builder.tools },
-    ...{ madeBy: 'this version', ...facts },
+    ...{ madeBy: options.madeBy ?? 'this version', ...facts },
   });
   const keyOf = (id: string): Key => {
     const key = plan.steps.find((step) => step.id === id)?.key;

@@ -1,7 +1,12 @@
 # Code of a hostile ref: tries all ways out that it knows, and tells what it got as "LOOT: …".
-#   perl pry.pl SECRET-TEXT SECRET-FILE[,FILE…] WRITABLE[,PATH…] HOST:PORT[,…] ABSTRACT-SOCKET
+#   perl pry.pl SECRET-TEXT|@FILE SECRET-FILE[,FILE…] WRITABLE[,PATH…] HOST:PORT[,…] ABSTRACT-SOCKET
 # The image has perl alone: no modules.
 my ($secret, $files, $writable, $servers, $socket) = @ARGV;
+# Where processes have other numbers in /proc than they know of, one's own arguments cannot be told from those of others.
+if ($secret =~ s/^\@//) {
+  open my $file, '<', $secret or die $secret;
+  chomp($secret = <$file>);
+}
 my $arm = `busybox uname -m` =~ /aarch64|arm64/;
 my %number = $arm ? (unshare => 97, mknodat => 33) : (unshare => 272, mknodat => 259);
 $| = 1;
