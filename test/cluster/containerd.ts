@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Node } from './node.ts';
 import { addresses, placesOf, registries } from './places.ts';
 import { startOnNode, until } from './programs.ts';
-import { systemImage } from './system-images.ts';
+import { registryOfOperatorSdk, systemImage } from './system-images.ts';
 
 /** Starts containerd, with a bridge for pods. */
 export async function startContainerd(node: Node): Promise<void> {
@@ -41,7 +41,7 @@ const podNetwork = {
 
 function configuration(run: string): string {
   const text = JSON.stringify;
-  const mirrors = Object.values(registries).map(
+  const mirrors = [...Object.values(registries), registryOfOperatorSdk].map(
     (name) => `
   [plugins."io.containerd.grpc.v1.cri".registry.mirrors.${text(name)}]
     endpoint = [${text(`http://${registries.plain}`)}]`,

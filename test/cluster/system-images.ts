@@ -37,6 +37,11 @@ const images = {
 } satisfies Record<string, SystemImage>;
 
 type Name = keyof typeof images;
+
+/** The registry whose image `operator-sdk run bundle-upgrade` unpacks with: it cannot be told to take another one. */
+export const registryOfOperatorSdk = 'registry.access.redhat.com';
+const shellOfOperatorSdk = `${registries.plain}/ubi9/ubi:9.7`;
+
 const programs = join(import.meta.dirname, '../../.tools/programs');
 const busybox = '/bin/busybox';
 const oci = join(import.meta.dirname, 'oci-image.ts');
@@ -55,9 +60,11 @@ export async function pushSystemImages(authfile: string): Promise<Name[]> {
   const missing: Name[] = [];
   for (const name of Object.keys(images) as Name[])
     if (!(await hasImage(systemImage(name)))) missing.push(name);
-  if (missing.length === 0) return [];
+  const lacksShell = !(await hasImage(shellOfOperatorSdk));
+  if (missing.length === 0 && !lacksShell) return [];
 
   const base = await layerOf(fillBusybox);
+  if (lacksShell) await pushImage(shellOfOperatorSdk, [base], images.busybox.config, authfile);
   for (const name of missing) {
     const image: SystemImage = images[name];
     const own = Object.keys(image.programs).length > 0;

@@ -53,11 +53,24 @@ beforeAll(async () => {
 afterAll(async () => {
   forward?.kill();
   await demo?.[Symbol.asyncDispose]();
-  await operatorSdk('cleanup', 'openshift-pipelines-operator-rh').catch(() => {});
+  await operatorSdk('cleanup', packageName).catch(() => {});
   await target?.[Symbol.asyncDispose]();
   await space?.[Symbol.asyncDispose]();
+  await removeWhatTheDemoInstalled();
   rmSync(folder, { recursive: true });
 });
+
+/** An operator leaves what it has applied. */
+async function removeWhatTheDemoInstalled(): Promise<void> {
+  const gone = ['--ignore-not-found', '--wait=false'];
+  const namespaces = ['demo-pipelines', 'demo-pipelines-resolvers', 'demo-triggers'];
+  await cluster.kubectl([
+    ...['delete', 'namespace', ...namespaces, 'pipelines-as-code', 'tekton-addons', ...gone],
+  ]);
+  const kinds = await cluster.kubectl(['get', 'crd', '--output=name']);
+  const ours = kinds.split('\n').filter((name) => name.endsWith('.tekton.example.com'));
+  if (ours.length > 0) await cluster.kubectl(['delete', ...ours, ...gone]);
+}
 
 /** kubectl chooses a port of this machine. */
 async function portForward(): Promise<[ChildProcess, string]> {
@@ -124,12 +137,28 @@ async function greeting(): Promise<string> {
   ]);
 }
 
+/** What the demo's operator image is called in the CSV that OLM installed, and all else that it says. */
+async function installedCsv(): Promise<string> {
+  return target.kubectl(['get', 'csv', '--output=yaml']);
+}
+
+const packageName = 'openshift-pipelines-operator-rh';
+
+/** Waits until OLM has installed the version of a build. */
+async function installed({ tag }: Build): Promise<void> {
+  const version = `${packageName}.v1.7.0-t${tag.slice(tag.lastIndexOf('-') + 1)}`;
+  const phase = ['get', 'csv', version, '--output=jsonpath={.status.phase}'];
+  const look = () => target.kubectl(phase).catch(() => '');
+  await expect.poll(look, { timeout: 4 * minutes, interval: 1000 }).toBe('Succeeded');
+}
+
 describe('the request of the proposal', () => {
   const request = {
     name: 'test-my-thing',
     components: { 'tektoncd/pipeline': 'tektoncd/pipeline#4638' },
   };
   let first: Build;
+  let second: Build;
 
   test('is refused while nobody vouches for its code, with the command that does', async () => {
     const { status, body } = await call('/', request);
@@ -158,29 +187,114 @@ describe('the request of the proposal', () => {
     expect(lacksUnderTag(remote, first.tag, first.images)).toEqual([]);
   });
 
+  const bundleOf = ({ tag }: Build) =>
+    `${cluster.tlsRegistry}/${space.name}/${packageName.replace(/-rh$/, '')}-bundle:${tag}`;
+
   test('is installed by OLM, and answers in its pod', { timeout: 10 * minutes }, async () => {
-    const bundle = `${remote}/openshift-pipelines-operator-bundle:${first.tag}`;
-    await operatorSdk('run', 'bundle', bundle, '--use-http', ...cluster.runBundle);
-    expect(await greeting()).toContain('Greetings from pull request 4638');
-    const crd = await cluster.kubectl(['get', 'crd', 'pipelines.tekton.example.com', '-o', 'yaml']);
-    expect(crd).toContain('displayName');
+    await operatorSdk('run', 'bundle', bundleOf(first), ...cluster.runBundle);
+    await installed(first);
+    await expect.poll(greeting, { timeout: minutes }).toContain('Greetings from pull request 4638');
+    expect(await crd('pipelines')).toContain('displayName');
   });
 
-  test('a second build takes its place', { timeout: 20 * minutes }, async () => {
-    const second = await build('another', 'tektoncd/pipeline', 4703);
+  test('makes room for a second build, changed manifests too', {
+    timeout: 20 * minutes,
+  }, async () => {
+    second = await build('another', 'tektoncd/pipeline', 4704);
     expect(second).toMatchObject({ state: 'succeeded', failure: null });
-    const bundle = `${remote}/openshift-pipelines-operator-bundle:${second.tag}`;
-    await operatorSdk('run', 'bundle-upgrade', bundle, '--use-http');
-    await expect.poll(greeting, { timeout: 120_000 }).not.toContain('4638');
-    await operatorSdk('cleanup', 'openshift-pipelines-operator-rh');
+    await operatorSdk('run', 'bundle-upgrade', bundleOf(second));
+    await installed(second);
+    await expect.poll(greeting, { timeout: minutes }).not.toContain('4638');
+    expect(await crd('tasks')).toContain('How long the step may take');
+    await operatorSdk('cleanup', packageName);
+    expect(await target.kubectl(['get', 'csv,subscription', '--output=name'])).toBe('');
+  });
+
+  test('is installed from a catalog that names nothing but the index, and again under another name', {
+    timeout: 20 * minutes,
+  }, async () => {
+    await subscribe(first);
+    await installed(first);
+    await offer(second);
+    await installed(second);
+    // Back to a version that was installed before OLM does not find: the same code has another one under another name.
+    const again = await build('back-again', 'tektoncd/pipeline', 4638);
+    expect(again.images.every(({ reused }) => reused)).toBe(true);
+    await offer(again);
+    await installed(again);
+    await expect.poll(greeting, { timeout: minutes }).toContain('4638');
+  });
+
+  test('of the operator brings its CRD, its rights and its image into the installed CSV', {
+    timeout: 20 * minutes,
+  }, async () => {
+    const operator = await build('operator', 'tektoncd/operator', 1400);
+    expect(operator).toMatchObject({ state: 'succeeded', failure: null });
+    await offer(operator);
+    await installed(operator);
+    const csv = await installedCsv();
+    expect(csv).toContain('tektonpruners.operator.tekton.example.com');
+    expect(csv).toContain('IMAGE_PRUNER_PRUNER');
+    expect(csv).toMatch(/resources:\n\s+- jobs\n/);
+    await operatorSdk('cleanup', packageName);
   });
 });
 
-test('a pull request that cannot be built fails its run, and says whose it is', {
-  timeout: 10 * minutes,
-}, async () => {
-  const failed = await build('bad', 'tektoncd/pipeline', 4701);
-  expect(failed).toMatchObject({ state: 'failed', failure: { owner: 'ref' } });
-  const reason = '--output=jsonpath={.status.conditions[0].status}';
-  expect(await space.kubectl(['get', 'pipelinerun', failed.pipelinerun, reason])).toBe('False');
-});
+async function crd(plural: string): Promise<string> {
+  return cluster.kubectl(['get', 'crd', `${plural}.tekton.example.com`, '--output=yaml']);
+}
+
+function catalog({ index }: Build): object {
+  return {
+    apiVersion: 'operators.coreos.com/v1alpha1',
+    kind: 'CatalogSource',
+    metadata: { name: 'tributary' },
+    spec: { sourceType: 'grpc', image: index.image },
+  };
+}
+
+async function offer(build: Build): Promise<void> {
+  await target.kubectl(['apply', '--filename=-'], JSON.stringify(catalog(build)));
+}
+
+/** Makes a subscription to what a build's index offers. */
+async function subscribe(build: Build): Promise<void> {
+  await offer(build);
+  const objects = [
+    {
+      apiVersion: 'operators.coreos.com/v1',
+      kind: 'OperatorGroup',
+      metadata: { name: 'everywhere' },
+      spec: {},
+    },
+    {
+      apiVersion: 'operators.coreos.com/v1alpha1',
+      kind: 'Subscription',
+      metadata: { name: packageName },
+      spec: {
+        ...{ name: packageName, channel: 'latest', source: 'tributary' },
+        sourceNamespace: target.name,
+      },
+    },
+  ];
+  for (const object of objects)
+    await target.kubectl(['apply', '--filename=-'], JSON.stringify(object));
+}
+
+test.for([
+  ['conflicts', 4701, 'merge-conflict'],
+  ['does not compile', 4703, 'image-build-failed'],
+] as const)(
+  'a pull request that %s fails its run, and says whose it is',
+  {
+    timeout: 10 * minutes,
+  },
+  async ([, number, reason]) => {
+    const failed = await build(`bad-${number}`, 'tektoncd/pipeline', number);
+    expect(failed).toMatchObject({ state: 'failed', failure: { owner: 'ref', reason } });
+    const condition = '--output=jsonpath={.status.conditions[0].status}';
+    expect(await space.kubectl(['get', 'pipelinerun', failed.pipelinerun, condition])).toBe(
+      'False',
+    );
+  },
+);

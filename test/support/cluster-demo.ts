@@ -25,12 +25,13 @@ export async function startClusterDemo(cluster: TestCluster): Promise<ClusterDem
   const repositories = join(folder, 'repositories');
   makeRepositories(repositories, 'small', besideTekton);
   const product = join(folder, 'product.yaml');
-  writeFileSync(product, besideTekton(readFileSync(join(examples, 'demo/product.yaml'), 'utf8')));
+  writeFileSync(product, productOf(readFileSync(join(examples, 'demo/product.yaml'), 'utf8')));
   const server = await startGitServer(repositories, 0, addresses.host);
   execFileSync(join(examples, 'base-images.sh'), [cluster.registry], {
     env: { ...process.env, REGISTRY_AUTH_FILE: join(cluster.pushSecret, 'config.json') },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  copyImage(cluster, cluster.opm, `${cluster.registry}/base/opm:1`);
   return {
     git: server.url,
     ...{ repositories, product },
@@ -50,6 +51,24 @@ function besideTekton(text: string): string {
     .replaceAll('tekton.dev', 'tekton.example.com')
     .replace(/tekton-(pipelines|triggers)/g, 'demo-$1')
     .replace(/TEKTON_(PIPELINES|TRIGGERS)/g, 'DEMO_$1');
+}
+
+/** The demo's product with an index that serves by itself. */
+function productOf(text: string): string {
+  const product = parse(besideTekton(text)) as { index: object };
+  const index = { ...product.index, serve: 'opm', base: 'registry.example.com/base/opm:1' };
+  return stringify({ ...product, index });
+}
+
+function copyImage({ pushSecret }: TestCluster, from: string, to: string): void {
+  execFileSync(
+    'skopeo',
+    [
+      ...['copy', '--quiet', '--insecure-policy', '--src-tls-verify=false'],
+      ...['--dest-tls-verify=false', `docker://${from}`, `docker://${to}`],
+    ],
+    { env: { ...process.env, REGISTRY_AUTH_FILE: join(pushSecret, 'config.json') } },
+  );
 }
 
 /** Installs the service as docs/guides/install-on-a-cluster.md says; gives the path of its remote. */
@@ -77,7 +96,7 @@ export async function installService(
           authfile: '/etc/tributary-push/auth.json',
         },
       },
-      tekton: { ...(given['tekton'] as object), image: cluster.image },
+      tekton: { ...(given['tekton'] as object), image: cluster.image, tasks: lean },
       ...configuration,
     }));
     change(join(overlay, 'kustomization.yaml'), (given) => {
@@ -99,6 +118,10 @@ export async function installService(
   }
   return remote;
 }
+
+/** Nodes that do not count their disk have none to ask for; and two processors are shared by all pods of a build. */
+const small = { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '6Gi' } };
+const lean = { payload: small, manifests: small, images: small };
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -25,6 +25,8 @@ export interface TestCluster {
   readonly image: string;
   /** What `operator-sdk run bundle` is told there: images that it takes from elsewhere by default. */
   readonly runBundle: readonly string[];
+  /** An image of opm, for catalogs that serve by themselves. */
+  readonly opm: string;
   /** True: `make cluster` started it, so that its parts may be broken. */
   readonly ours: boolean;
 }
@@ -53,6 +55,7 @@ export function testCluster(): TestCluster {
       ...['--index-image', systemImage('opm', registries.tls)],
       ...['--decompression-image', systemImage('busybox')],
     ],
+    opm: systemImage('opm'),
     ours: true,
   };
 }
@@ -69,6 +72,7 @@ function givenCluster(kubeconfig: string): TestCluster {
     pushSecret: demanded('DOCKER_CONFIG', 'a folder whose config.json may push to E2E_REGISTRY'),
     image: demanded('E2E_IMAGE', 'what `make image` built, pushed to where pods pull it from'),
     runBundle: [],
+    opm: 'quay.io/operator-framework/opm:v1.63.0',
     ours: false,
   };
 }
