@@ -72,6 +72,7 @@ const attacks: readonly [string, (made: Awaited<ReturnType<typeof make>>) => Pro
   ['a folder of blobs that is a link to another', () => redirect('blobs/sha256')],
   ['a folder of notes that is a link to another', () => redirect('references')],
   ['a layer with other bytes', ({ layer }) => writeFile(layer, 'other')],
+  ['a layer with as many other bytes', ({ layer }) => changeByte(layer)],
   ['a manifest with other bytes', ({ manifest }) => writeFile(manifest, '{}')],
   ['a layer that is missing', ({ layer }) => rm(layer)],
   ['a layer without end', ({ layer }) => truncate(layer, 2 ** 40)],
@@ -119,6 +120,12 @@ async function redirect(inner: string) {
   const aside = join(folder, 'aside');
   await rename(join(registry, inner), aside);
   await symlink(aside, join(registry, inner));
+}
+
+async function changeByte(file: string) {
+  const bytes = await readFile(file);
+  bytes[20] = (bytes[20] ?? 0) ^ 1;
+  await writeFile(file, bytes);
 }
 
 async function pipe(file: string) {
