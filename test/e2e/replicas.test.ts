@@ -96,6 +96,11 @@ describe('on a cluster', { concurrent: true }, () => {
     expect(await fresh.get(build.tag)).toEqual(await rig.engine.get(build.tag));
     const log = await fresh.log(build.tag, 'image/one', false, forever);
     expect(await textOf(log)).toBe('compiling\nreleased\n');
+    const shown = await testCluster().kubectl([
+      ...['get', 'pipelineruns', '--namespace', rig.namespace, '--label-columns', tagLabel],
+      ...['--selector', 'component.tributary.dev/tektoncd.pipeline'],
+    ]);
+    expect(shown).toMatch(new RegExp(`^${build.pipelinerun} .* ${build.tag}\\s*$`, 'm'));
     expect((await fresh.list({ limit: 10 })).builds).toEqual([await fresh.get(build.tag)]);
   });
 
@@ -121,7 +126,7 @@ describe('on a cluster', { concurrent: true }, () => {
     finished,
   }) => {
     const build = demoBuild();
-    await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, ...steps.slice(1)]);
+    await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, steps[2]]);
     await rig.engine.submit(build);
     await until(build.tag, 'step-started', 'image/one');
     const log = textOf(await rig.engine.log(build.tag, 'image/one', true, forever));
