@@ -24,22 +24,27 @@ async function up(): Promise<void> {
   const { kubeconfig, pki, pushSecret } = placesOf(node.folder);
   makeCertificates(pki);
   const kubectl = kubectlFor(kubeconfig);
-  await Promise.all([
-    phase('registries', () => startRegistries(node)),
+  const authfile = join(pushSecret, 'config.json');
+  const images = phase('registries', () => startRegistries(node)).then(() =>
+    phase('images of the system', () => pushSystemImages(authfile)),
+  );
+  const ready = Promise.all([
+    images,
     phase('containerd', () => startContainerd(node)),
     phase('etcd, API server', () => startApiServer(node)),
   ]);
-  const authfile = join(pushSecret, 'config.json');
+  const parts = ready.then(() =>
+    Promise.all([
+      phase('kubelet, controllers, scheduler, proxy', () => startKubernetes(node)),
+      once(node, 'CoreDNS', () => applyDns(kubectl)),
+      once(node, 'Tekton', () => applyTekton(kubectl)),
+      once(node, 'OLM', () => applyOlm(kubectl)),
+    ]),
+  );
   await Promise.all([
-    phase('images of the system', () => pushSystemImages(authfile)),
-    phase('kubelet, controllers, scheduler, proxy', () => startKubernetes(node)),
-    once(node, 'CoreDNS', () => applyDns(kubectl)),
-    once(node, 'Tekton', () => applyTekton(kubectl)),
-    once(node, 'OLM', () => applyOlm(kubectl)),
-  ]);
-  await Promise.all([
-    phase('everything available', () => available(kubectl)),
-    phase(`image of Tributary: ${builderImage()}`, () => pushBuilderImage(authfile)),
+    // Takes a minute where there is nothing yet: meanwhile the rest comes up.
+    images.then(() => phase(`image ${builderImage()}`, () => pushBuilderImage(authfile))),
+    parts.then(() => phase('everything available', () => available(kubectl))),
   ]);
   say(`\nThe cluster runs (${seconds(began)}), until \`make cluster-down\`.`);
   say(`  KUBECONFIG=${kubeconfig}`);

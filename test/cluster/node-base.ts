@@ -39,9 +39,14 @@ export async function pushNodeBase(authfile: string): Promise<void> {
 /** The machine's own release of Debian, without what no program reads. */
 async function debian(archive: string): Promise<Buffer> {
   const release = /^VERSION_CODENAME=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
-  const unread = ['man', 'doc', 'locale', 'info'].map(
-    (name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`,
-  );
+  const unread = [
+    'share/man',
+    'share/doc',
+    'share/locale',
+    'share/info',
+    'share/zoneinfo',
+    'lib/*/gconv',
+  ].map((name) => `--dpkgopt=path-exclude=/usr/${name}/*`);
   const args = ['--quiet', '--variant=minbase', '--include=ca-certificates', ...unread];
   const result = await run('mmdebstrap', [...args, release ?? 'stable', archive], {
     cwd: '/',
@@ -55,7 +60,12 @@ function nodeLayer(root: string) {
   const bin = join(root, 'usr/local/bin');
   mkdirSync(bin, { recursive: true });
   cpSync(node, join(bin, 'node'));
-  cpSync(npmFolder(), join(root, 'usr/local/lib/node_modules/npm'), { recursive: true });
+  const npm = npmFolder();
+  const unread = [join(npm, 'docs'), join(npm, 'man')];
+  cpSync(npm, join(root, 'usr/local/lib/node_modules/npm'), {
+    recursive: true,
+    filter: (path) => !unread.includes(path),
+  });
   for (const [name, file] of [
     ['npm', 'npm-cli.js'],
     ['npx', 'npx-cli.js'],

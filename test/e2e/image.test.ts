@@ -57,6 +57,13 @@ test('its programs start in a pod whose root cannot be written', async () => {
   expect(logs['programs']).toMatch(/^65532\nroot:1:65535\nroot:1:65535\n/);
 });
 
+test.for([1000, 65532, 0])('user %s finds compiled what it runs', async (user) => {
+  const look = 'NODE_DEBUG_NATIVE=COMPILE_CACHE tributary --version 2>&1';
+  const { look: said } = await podLogs({ look: { command: ['sh', '-c', look] } }, user);
+  expect(said?.match(/file:\/\/\/tributary\/src\S* was accepted/g)?.length).toBeGreaterThan(20);
+  expect(said).not.toMatch(/rejected/);
+});
+
 test('it holds what runs, and no more', async () => {
   const look = 'find /tributary/src -name "*.test.ts"; ls /tributary/node_modules; ls /tributary';
   const logs = await podLogs({ look: { command: ['sh', '-c', look] } });
@@ -78,11 +85,13 @@ git --version && skopeo --version && kustomize version`;
 /** Runs a pod with these containers, as the service would run, and gives what each said; fails where one fails. */
 async function podLogs(
   containers: Readonly<Record<string, object>>,
+  runAsUser = 65532,
 ): Promise<Readonly<Record<string, string>>> {
   const name = `run-${Math.random().toString(36).slice(2, 8)}`;
   const securityContext = {
     readOnlyRootFilesystem: true,
-    runAsNonRoot: true,
+    runAsNonRoot: runAsUser !== 0,
+    ...(runAsUser === 65532 ? {} : { runAsUser }),
     allowPrivilegeEscalation: false,
     capabilities: { drop: ['ALL'] },
   };
