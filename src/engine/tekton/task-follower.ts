@@ -22,7 +22,6 @@ const hearing = 300;
 
 /** One pod of a task: what its containers printed so far. */
 interface Try {
-  readonly key: string;
   readonly stop: AbortController;
   /** Messages of each container, in the order of containers. */
   readonly messages: DatedMessage[][];
@@ -46,18 +45,19 @@ export class TaskFollower {
   constructor(task: ClusterTask, options: TaskFollowerOptions) {
     this.#options = options;
     this.#task = task;
-    this.#try = beginTry(task);
+    this.#try = beginTry();
     this.update(task);
   }
 
   /** The task as the cluster shows it now. */
   update(task: ClusterTask): void {
     if (this.#ending !== undefined) return;
+    const other = isOtherPod(this.#task, task);
     this.#task = task;
-    if (keyOf(task) !== this.#try.key) {
+    if (other) {
       this.#try.stop.abort();
       if (this.#try.followed.size > 0) for (const log of this.logs.values()) log.add(begunAgain);
-      this.#try = beginTry(task);
+      this.#try = beginTry();
     }
     // What is over before anybody looked has its outcome: its pod is asked only where there is none.
     const fresh = isOver(task) && this.#try.followed.size === 0;
@@ -213,9 +213,8 @@ export class TaskFollower {
 
 const begunAgain = '[its pod was lost: it is begun once more]\n';
 
-function beginTry(task: ClusterTask): Try {
+function beginTry(): Try {
   return {
-    key: keyOf(task),
     stop: new AbortController(),
     messages: [],
     followed: new Set(),
@@ -224,7 +223,17 @@ function beginTry(task: ClusterTask): Try {
   };
 }
 
-/** A pod that was deleted comes back under its name: its containers began another time. */
-function keyOf({ pod, retries, steps }: ClusterTask): string {
-  return `${retries} ${pod ?? ''} ${steps[0]?.startedAt ?? ''}`;
+/** Whether a task has another pod than before: that of a further try, or one that took the place and name of a deleted one. */
+function isOtherPod(before: ClusterTask, now: ClusterTask): boolean {
+  if (before.retries !== now.retries || before.pod !== now.pod) return true;
+  const [was] = before.steps;
+  const [is] = now.steps;
+  if (was === undefined || is === undefined) return was !== undefined;
+  // Of what has ended Tekton tells another beginning than before.
+  const again = was.state === 'running' && is.state === 'running' && was.startedAt !== is.startedAt;
+  return again || place(is) < place(was);
+}
+
+function place({ state }: ClusterTask['steps'][number]): number {
+  return ['waiting', 'running', 'terminated'].indexOf(state);
 }

@@ -1,0 +1,89 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { ClusterStep, ClusterTask } from './cluster.ts';
+import { TaskFollower } from './task-follower.ts';
+
+const ending = new AbortController();
+afterEach(() => vi.useRealTimers());
+
+function task(
+  steps: readonly Partial<ClusterStep>[],
+  more: Partial<ClusterTask> = {},
+): ClusterTask {
+  return {
+    ...{ name: 'run-images-0', task: 'images', unit: '000', pod: 'run-images-0-pod' },
+    ...{ createdAt: '', startedAt: '', completedAt: undefined, condition: undefined },
+    ...{ results: {}, retries: 0 },
+    steps: steps.map((step) => ({
+      ...{ name: 'run', container: 'step-run', state: 'running', reason: '' },
+      ...{ exitCode: undefined, startedAt: '1', ...step },
+    })),
+    ...more,
+  };
+}
+
+const started = (step: string) =>
+  `::tributary:: {"at":"2026-01-01T00:00:00.000Z","kind":"step-started","step":"${step}"}`;
+
+/** A follower of a container that prints these lines, pod after pod, and goes on until `release`. */
+function follow(first: ClusterTask, pods: readonly (readonly string[])[]) {
+  let opened = 0;
+  const release = Promise.withResolvers<void>();
+  const follower = new TaskFollower(first, {
+    cluster: {
+      async *log(_pod, _container, { signal }) {
+        const lines = pods[Math.min(opened, pods.length - 1)] ?? [];
+        opened += 1;
+        yield* lines;
+        const gone = new Promise((resolve) => signal.addEventListener('abort', resolve));
+        await Promise.race([release.promise, gone]);
+      },
+      podTrouble: async () => undefined,
+    },
+    outcome: async () => undefined,
+    changed: () => {},
+    signal: ending.signal,
+  });
+  return { follower, release: () => release.resolve() };
+}
+
+const told = (follower: TaskFollower) =>
+  follower.view().messages.map((message) => ('step' in message ? message.step : ''));
+
+const over = { status: 'True', reason: 'Succeeded', message: '' } as const;
+
+describe('the follower of a task', () => {
+  test('hears what its container prints, and has no other pod when that ends', async () => {
+    const { follower, release } = follow(task([{}]), [[started('image/a'), '[image/a] one']]);
+    await vi.waitFor(() => expect(told(follower)).toEqual(['image/a']));
+    // Tekton tells another beginning of what has ended.
+    follower.update(task([{ state: 'terminated', startedAt: '2' }]));
+    release();
+    follower.update(task([{ state: 'terminated', startedAt: '2' }], { condition: over }));
+    await vi.waitFor(() => expect(follower.view().final).toBe(true), 10_000);
+    expect(told(follower)).toEqual(['image/a']);
+    expect(follower.logs.get('image/a')?.tail(9)).toEqual([
+      'one',
+      '[this log may lack its end: its pod was gone before it was kept]',
+    ]);
+  });
+
+  test.for([
+    ['waits again', { state: 'waiting', startedAt: undefined }, {}],
+    ['began at another time', { startedAt: '2' }, {}],
+    ['is one of a further try', { startedAt: '2' }, { retries: 1, pod: 'run-images-0-pod-retry1' }],
+  ] as const)('begins anew where the container %s', async ([, step, more]) => {
+    const { follower } = follow(task([{}]), [
+      [started('image/a'), '[image/a] one', started('image/b')],
+      [started('image/a'), '[image/a] again'],
+    ]);
+    await vi.waitFor(() => expect(told(follower)).toEqual(['image/a', 'image/b']));
+    follower.update(task([step], more));
+    follower.update(task([{ startedAt: '2' }], more));
+    await vi.waitFor(() => expect(told(follower)).toEqual(['image/a']));
+    expect(follower.logs.get('image/a')?.tail(9)).toEqual([
+      'one',
+      '[its pod was lost: it is begun once more]',
+      'again',
+    ]);
+  });
+});
