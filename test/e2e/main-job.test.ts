@@ -56,6 +56,9 @@ afterAll(async () => {
   await operatorSdk('cleanup', packageName).catch(() => {});
   await target?.[Symbol.asyncDispose]();
   await space?.[Symbol.asyncDispose]();
+  await cluster.kubectl([
+    ...['delete', 'clusterrolebinding', `tributary:${space.name}`, '--ignore-not-found'],
+  ]);
   await removeWhatTheDemoInstalled();
   rmSync(folder, { recursive: true });
 });
