@@ -28,6 +28,7 @@ import { lookUpHits } from '../steps/prepare/look-up-hits.ts';
 import type { PrepareContext } from '../steps/prepare/prepare-context.ts';
 import { prepare, problemsOutside } from '../steps/prepare/run-prepare.ts';
 import { inTime, tooSlow } from './in-time.ts';
+import { noScripts, refusingBuilder } from './refusing-builder.ts';
 
 /** Longer than any request takes: a service lives for ever, and mirrors that nobody asks for must be able to go. */
 const holdMirrors = 10 * 60_000;
@@ -97,7 +98,11 @@ export function requestParts({
       attempt(async () => {
         const workdir = await mkdtemp(join(scratch, 'plan-'));
         try {
-          const builder = await createBuilder(configuration, { state: configuration.state });
+          // A plan is made of code that nobody may have vouched for yet: where others build, nothing of it runs here.
+          const builder =
+            configuration.engine === 'tekton'
+              ? await refusingBuilder(noScripts)
+              : await createBuilder(configuration, { state: configuration.state });
           return await work({
             ...{ configuration, workdir, publish: false, rebuild: false, builder },
             tag: tagFor(lock.name, lockDigest(lock)),

@@ -5,12 +5,12 @@ import type { StepOutput } from '../plan/plan.ts';
 import { runStepProgram } from '../steps/step-programs.ts';
 import { outcomeReference, readOutcome, taskName } from '../steps/task-outcome.ts';
 import type { TaskPlan } from '../steps/task-plan.ts';
+import { refusingBuilder } from './refusing-builder.ts';
 import {
   keepOutcome,
   makeAlone,
   noMake,
   openTaskPlan,
-  refusingBuilder,
   type TaskContext,
   toldHere,
 } from './task-context.ts';

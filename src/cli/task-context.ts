@@ -12,7 +12,7 @@ import {
   loadConfiguration,
 } from '../config/load-config.ts';
 import { type RunStepsOptions, runSteps, type StepTurn } from '../steps/run-steps.ts';
-import type { Builder, Make, MakeAlone, Registry } from '../steps/step.ts';
+import type { Make, MakeAlone, Registry } from '../steps/step.ts';
 import type { TaskInput } from '../steps/task-input.ts';
 import { outcomeReference, type TaskOutcome, writeOutcome } from '../steps/task-outcome.ts';
 import { TaskOutput } from '../steps/task-output.ts';
@@ -109,11 +109,6 @@ export async function keepOutcome(
   const { input, registry, work } = context;
   const reference = outcomeReference(input, input.run, task);
   await writeOutcome(registry, work, reference, joinTold(parts));
-}
-
-/** The builder of a container that runs no code of a ref. */
-export async function refusingBuilder(refuse: () => FailureError): Promise<Builder> {
-  return { tools: await builderVersion(), build: () => Promise.reject(refuse()) };
 }
 
 /** Nobody else works on what a pod has for itself. */

@@ -10,8 +10,9 @@ import { taskResults } from '../steps/task-input.ts';
 import { writeTaskPlan } from '../steps/task-plan.ts';
 import { lookUp } from './look-up.ts';
 import type { Asked } from './read-asked.ts';
+import { noScripts, refusingBuilder } from './refusing-builder.ts';
 import { prepareHere } from './step-prepare.ts';
-import { keepOutcome, refusingBuilder, type TaskContext, toldHere } from './task-context.ts';
+import { keepOutcome, type TaskContext, toldHere } from './task-context.ts';
 
 /** From the lock to the plan, shared out among the tasks that follow. Runs no code of a ref. */
 export async function prepareTask(context: TaskContext): Promise<number> {
@@ -46,14 +47,6 @@ async function readAsked({ input, configuration }: TaskContext): Promise<Asked> 
     reason: 'tools-changed',
     detail: `${text.file} is another one than when this build was asked for.`,
     hint: 'Ask for the build again: it gets a lock of its own.',
-  });
-}
-
-function noScripts(): FailureError {
-  return new FailureError({
-    reason: 'not-on-a-cluster',
-    detail: 'A downstream patch is a script, which runs code before there is a pod for it.',
-    hint: 'Make it a patch file, or bypass it: `"patches": {"OWNER/REPO": {"skip": ["FILE"]}}`. The local engine runs such scripts.',
   });
 }
 

@@ -1,4 +1,4 @@
-import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openBaseStore } from '../adapters/builder/base-store.ts';
 import { createBuilder } from '../adapters/builder/buildah.ts';
@@ -7,10 +7,8 @@ import { privilege } from '../adapters/processes/sandbox.ts';
 import { createFolderRegistry } from '../adapters/registry/folder-registry.ts';
 import { createMemory } from '../adapters/storage/memory.ts';
 import { attempt, FailureError, reasons } from '../builds/failure.ts';
-import type { Plan, Step, StepOutput } from '../plan/plan.ts';
-import { repositoryOf } from '../steps/key-reference.ts';
+import type { Step, StepOutput } from '../plan/plan.ts';
 import { runStepProgram } from '../steps/step-programs.ts';
-import { taskResults } from '../steps/task-input.ts';
 import { type TaskOutcome, taskName } from '../steps/task-outcome.ts';
 import type { TaskPlan } from '../steps/task-plan.ts';
 import { fetchUnit } from '../steps/unit/fetch-unit.ts';
@@ -31,6 +29,7 @@ import {
   type TaskContext,
   toldHere,
 } from './task-context.ts';
+import { clearResults, writeResults } from './write-results.ts';
 
 /**
  * Brings what the steps of the unit read. Where that fails it tells so and ends well: only then is the last container started, which keeps
@@ -103,6 +102,7 @@ export async function runTask(context: TaskContext): Promise<number> {
 /** Pushes what was made, keeps what all three containers told, and ends as the unit did. */
 export async function pushTask(context: TaskContext): Promise<number> {
   const { input, logBytes } = context;
+  await clearResults(input.results);
   const folders = unitFolders(input.pod);
   const taskPlan = await openTaskPlan(context);
   const steps = stepsOf(taskPlan, input.unit);
@@ -165,35 +165,6 @@ function exitOf({ messages }: TaskOutcome): number {
   const failed = messages.find((message) => message.kind === 'step-failed');
   const reason = failed?.kind === 'step-failed' ? failed.failures[0]?.reason : undefined;
   return reason === undefined ? 0 : reasons[reason].exit;
-}
-
-/** All results of a task are 4096 bytes at most. */
-const longestList = 3000;
-
-async function writeResults(
-  folder: string,
-  plan: Plan,
-  outputs: ReadonlyMap<Step, StepOutput>,
-  log: (text: string) => void,
-): Promise<void> {
-  const images = [...outputs].flatMap(([step, output]) =>
-    step.kind === 'image' && output.kind === 'image'
-      ? [{ url: repositoryOf(step, plan), digest: output.digest }]
-      : [],
-  );
-  const [first, ...others] = images;
-  if (first === undefined) return;
-  await mkdir(folder, { recursive: true });
-  const put = (name: string, text: string) => writeFile(join(folder, name), text);
-  if (others.length === 0) {
-    await put(taskResults.imageUrl, first.url);
-    await put(taskResults.imageDigest, first.digest);
-    return;
-  }
-  const lines = images.map(({ url, digest }) => `${url}@${digest}`);
-  while (lines.join('\n').length > longestList)
-    log(`the result ${taskResults.imageList} has no room for ${lines.pop()}`);
-  await put(taskResults.imageList, lines.join('\n'));
 }
 
 function stepsOf({ plan, units }: TaskPlan, unit: string): readonly [Step, ...Step[]] {

@@ -1,0 +1,76 @@
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { assemblePlan } from '../plan/assemble-plan.ts';
+import type { Digest, Key } from '../plan/names.ts';
+import type { StepOf, StepOutput } from '../plan/plan.ts';
+import { planFacts } from '../plan/plan-facts.fixture.ts';
+import { clearResults, writeResults } from './write-results.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tributary-results-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const plan = assemblePlan(planFacts());
+const images = plan.steps.filter((step): step is StepOf<'image'> => step.kind === 'image');
+const digest = `sha256:${'d'.repeat(64)}` as Digest;
+
+const made = (count: number) =>
+  new Map(
+    images.slice(0, count).map((step) => [
+      step,
+      {
+        kind: 'image',
+        key: 'a'.repeat(64) as Key,
+        reused: false,
+        digest,
+        image: 'x',
+      } satisfies StepOutput,
+    ]),
+  );
+
+const written = async () =>
+  Object.fromEntries(
+    await Promise.all(
+      (await readdir(join(folder, 'results'))).map(async (name) => [
+        name,
+        await readFile(join(folder, 'results', name), 'utf8'),
+      ]),
+    ),
+  );
+
+test('links that an earlier container left are removed, and nothing that they lead to', async () => {
+  const secret = join(folder, 'auth.json');
+  await writeFile(secret, 'secret');
+  for (const shared of ['results', 'artifacts']) await mkdir(join(folder, shared));
+  await symlink(secret, join(folder, 'results/IMAGES'));
+  await symlink(folder, join(folder, 'results/IMAGE_URL'));
+  await symlink(secret, join(folder, 'artifacts/provenance.json'));
+  await clearResults(join(folder, 'results'));
+  expect(await readdir(join(folder, 'results'))).toEqual([]);
+  expect(await readdir(join(folder, 'artifacts'))).toEqual([]);
+  expect(await readFile(secret, 'utf8')).toBe('secret');
+});
+
+test.for([0, 1, 2])(
+  'of %d images every result is written, so that none stays that another wrote',
+  async (count) => {
+    await writeResults(join(folder, 'results'), plan, made(count), () => {});
+    const results = await written();
+    expect(Object.keys(results).sort()).toEqual(['IMAGES', 'IMAGE_DIGEST', 'IMAGE_URL']);
+    expect(results['IMAGE_DIGEST']).toBe(count === 1 ? digest : '');
+    expect(results['IMAGES'].split('\n').filter((line: string) => line !== '')).toHaveLength(
+      count > 1 ? count : 0,
+    );
+  },
+);
+
+test('what appears meanwhile is not followed', async () => {
+  await mkdir(join(folder, 'results'));
+  await symlink(join(folder, 'elsewhere'), join(folder, 'results/IMAGES'));
+  await expect(writeResults(join(folder, 'results'), plan, made(2), () => {})).rejects.toThrow();
+  await expect(lstat(join(folder, 'elsewhere'))).rejects.toThrow();
+});
