@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest';
-import { leftovers } from '../support/leftovers.ts';
+import { leftoversAfter } from '../support/leftovers.ts';
 import { ordinaryUser } from '../support/ordinary-user.ts';
 import { type RigOptions, serviceRig } from '../support/service.ts';
 import { smallProduct, smallRequest } from '../support/small-demo.ts';
@@ -33,7 +33,7 @@ async function buildFromNothing(options: RigOptions) {
   expect(build.state).toBe('succeeded');
   expect(build.images.filter(({ reused }) => reused)).toEqual([]);
   await service.stop();
-  expect(leftovers(rig.state)).toEqual([]);
+  expect(await leftoversAfter(5, rig.state)).toEqual([]);
   return {
     remote: rig.remote,
     images: build.images.map(({ name, digest }) => [name, digest]),

@@ -66,11 +66,13 @@ async function record(): Promise<Artifact> {
 
 /** Runs the containers of the tasks of a run, each as in its pod; gives what they printed. */
 function cluster(run: string, more: Readonly<Record<string, string>> = {}) {
-  const results = join(folder, `${run}-results`);
+  // Of the containers of one pod, as their other folders.
+  const resultsIn = (pod: string) => join(pod, `${run}-results`);
   // Compiled once, as an image may have it.
   const cache = join(folder, 'cache');
   const container = async (phase: Phase, pod: string, given: Readonly<Record<string, string>>) => {
     const home = await mkdtemp(join(folder, 'home-'));
+    const results = resultsIn(pod);
     for (const path of [results, cache, join(pod, 'in'), join(pod, 'out')])
       await mkdir(path, { recursive: true });
     const writes = phase === 'fetch' ? ['in'] : phase === 'run' ? ['out'] : [];
@@ -97,7 +99,7 @@ function cluster(run: string, more: Readonly<Record<string, string>> = {}) {
     });
     return { exitCode, output };
   };
-  const result = (name: string) => readFile(join(results, name), 'utf8');
+  const result = (name: string, pod = folder) => readFile(join(resultsIn(pod), name), 'utf8');
   return { container, result };
 }
 
@@ -131,7 +133,8 @@ test('built anew in the pods of a run, without privilege, everything has the dig
       expect(exitCode, output).toBe(0);
     }
   }
-  expect(`${await result('IMAGE_URL')}@${await result('IMAGE_DIGEST')}`).toMatch(
+  const pod = join(folder, 'pod-000');
+  expect(`${await result('IMAGE_URL', pod)}@${await result('IMAGE_DIGEST', pod)}`).toMatch(
     /openshift-pipelines-operator@sha256:/,
   );
   const given = { [taskVariables.plan]: plan };
