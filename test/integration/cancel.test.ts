@@ -75,7 +75,7 @@ test('Ctrl-C on a command that builds by itself cancels the build, and leaves no
   expect(stderr).toBe('');
   expect(exitCode).toBe(6);
   expect(Date.now() - started).toBeLessThan(5000);
-  expect(leftovers(rig.state)).toEqual([]);
+  expect(await leftoversAfter(5, rig.state)).toEqual([]);
   const status = await rig.cli('status', tag, '--json');
   expect((JSON.parse(status.stdout) as Build).state).toBe('cancelled');
 });

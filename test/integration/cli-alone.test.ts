@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { digestIn } from '../support/images.ts';
-import { leftovers } from '../support/leftovers.ts';
+import { leftoversAfter } from '../support/leftovers.ts';
 import { type ServiceRig, serviceRig } from '../support/service.ts';
 
 /** The CLI by itself: no service, and a state folder that does not exist yet. */
@@ -22,5 +22,5 @@ test('plan says what would be built, and writes nothing to the registry', async 
   expect(digestIn(`${rig.remote}/tributary:${plan.tag}-bases`)).toBeUndefined();
   expect(digestIn(`${rig.remote}/tributary:${plan.tag}-plan`)).toBeUndefined();
   expect(readdirSync(join(rig.state, 'new', 'state', 'tmp'))).toEqual([]);
-  expect(leftovers(rig.state)).toEqual([]);
+  expect(await leftoversAfter(5, rig.state)).toEqual([]);
 });
