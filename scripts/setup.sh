@@ -19,7 +19,7 @@ debian_packages() {
   # program:package
   local needed=(git:git make:make curl:curl buildah:buildah skopeo:skopeo runc:runc docker-registry:docker-registry ip:iproute2
     newuidmap:uidmap unshare:util-linux setpriv:util-linux update-ca-certificates:ca-certificates)
-  [ "$mode" != cluster ] || needed+=(etcd:etcd-server containerd:containerd mmdebstrap:mmdebstrap iptables:iptables openssl:openssl
+  ! for_cluster || needed+=(etcd:etcd-server containerd:containerd mmdebstrap:mmdebstrap iptables:iptables openssl:openssl
     nsenter:util-linux mount:mount /usr/lib/cni/bridge:containernetworking-plugins)
   for row in "${needed[@]}"; do
     command -v "${row%%:*}" >/dev/null || missing+=("${row##*:}")
@@ -46,6 +46,9 @@ debian_packages() {
     systemctl disable --quiet --now "$service" || true
   done
 }
+
+# The tests use one where one can run.
+for_cluster() { [ "$mode" = cluster ] || { [ "$mode" = test ] && test/cluster/possible.sh 2>/dev/null; }; }
 
 busybox_is_static() { [ -x /bin/busybox ] && ! ldd /bin/busybox >/dev/null 2>&1; }
 

@@ -33,7 +33,8 @@ export async function askBySchema(
       ],
       ...['--checks', checks.join(','), '--max-examples', String(examples)],
       ...['--phases', 'examples,coverage,fuzzing', '--continue-on-failure', '--no-shrink'],
-      ...['--request-timeout', '30', '--warnings', 'off', '--workers', '2'],
+      // One worker: threads that parse at once crash Python before 3.11.5.
+      ...['--request-timeout', '30', '--warnings', 'off', '--workers', '1'],
       ...['--suppress-health-check', 'all'],
     ],
     { cwd: rig.state, timeout: 600_000 },

@@ -4,8 +4,8 @@ import { renderTimeBudget } from './time-budget.ts';
 test('tells what each suite took of its budget, and which files took the longest', () => {
   const lines = renderTimeBudget(
     [
-      { suite: 'static checks', took: 55.2 },
-      { suite: 'unit', took: 300 },
+      { suite: 'static checks', took: 65.2 },
+      { suite: 'unit', took: 430 },
     ],
     [
       { file: 'a.test.ts', took: 2 },
@@ -15,9 +15,9 @@ test('tells what each suite took of its budget, and which files took the longest
 
   expect(lines).toEqual([
     'time budget (seconds)          took    of',
-    '  static checks                  55    50  over',
-    '  unit                          300   270  over',
-    '  all                           355   320  over',
+    '  static checks                  65    60  over',
+    '  unit                          430   400  over',
+    '  all                           495   460  over',
     'longest files',
     '     20  b.test.ts',
     '      2  a.test.ts',
