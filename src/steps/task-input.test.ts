@@ -7,7 +7,7 @@ import { parseTaskInput, taskPhases, taskResults, taskVariables } from './task-i
 const lock = { version: 1, name: 'test-my-thing' } as Lock;
 const environment = {
   [taskVariables.config]: '/etc/tributary/config.yaml',
-  TRIBUTARY_RUN: 'build-operator-bundle-1234567',
+  TRIBUTARY_RUN: '6dd4c2a1-5f2c-4f4f-9d3c-0d8f6f2f9d11',
   TRIBUTARY_TAG: tagFor(lock.name, lockDigest(lock)),
   TRIBUTARY_LOCK: JSON.stringify(lock),
 };
@@ -15,7 +15,7 @@ const environment = {
 test('what a task is told is read, and what is not told has its default', () => {
   expect(parseTaskInput({ ...environment, TRIBUTARY_UNIT: '007' })).toEqual({
     ...{ config: '/etc/tributary/config.yaml', product: undefined, plan: undefined },
-    ...{ run: 'build-operator-bundle-1234567', tag: environment.TRIBUTARY_TAG, lock },
+    ...{ run: environment.TRIBUTARY_RUN, tag: environment.TRIBUTARY_TAG, lock },
     ...{ unit: '007', rebuild: false, build: undefined, reasons: [] },
     ...{ results: '/tekton/results', pod: '/pod' },
   });

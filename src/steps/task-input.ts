@@ -14,7 +14,7 @@ export const taskVariables = {
   config: 'TRIBUTARY_CONFIG',
   /** product.yaml; default: beside the configuration. */
   product: 'TRIBUTARY_PRODUCT',
-  /** Name of the PipelineRun. */
+  /** UID of the PipelineRun: what the tasks of a run leave for each other is named by it. */
   run: 'TRIBUTARY_RUN',
   tag: 'TRIBUTARY_TAG',
   /** As JSON. */

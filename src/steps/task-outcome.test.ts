@@ -7,11 +7,15 @@ import { outcomeReference, readOutcome, writeOutcome } from './task-outcome.ts';
 
 const lock = { remote: { name: 'demo', push: 'r.example.com/team', pull: '' } } as Lock;
 
-test('an outcome is found by run and task, as it was written', async () => {
+test('an outcome is found by UID of its run and task, as it was written', async () => {
   const registry = new MemoryRegistry();
-  const reference = outcomeReference({ lock }, 'build-operator-bundle-1234567', 'images-000');
+  const reference = outcomeReference(
+    { lock },
+    '6dd4c2a1-5f2c-4f4f-9d3c-0d8f6f2f9d11',
+    'images-000',
+  );
   expect(reference).toBe(
-    'r.example.com/team/tributary:run-build-operator-bundle-1234567.images-000',
+    'r.example.com/team/tributary:run-6dd4c2a1-5f2c-4f4f-9d3c-0d8f6f2f9d11.images-000',
   );
   expect(await readOutcome(registry, reference)).toBeUndefined();
   const outcome = {

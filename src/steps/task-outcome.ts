@@ -25,7 +25,10 @@ export interface TaskOutcome {
   readonly logs: FileTree;
 }
 
-/** `REMOTE/tributary:run-<pipelinerun>.<task>`: where the outcome of a task is (`prepare`, {@link taskName}, `assemble`, `report`). */
+/**
+ * `REMOTE/tributary:run-<UID of the PipelineRun>.<task>`: where the outcome of a task is (`prepare`, {@link taskName}, `assemble`, `report`). Not by the
+ * run's name: that comes again where a run was removed, and on another cluster with the same remote.
+ */
 export function outcomeReference(
   plan: { readonly lock: Plan['lock'] },
   run: string,

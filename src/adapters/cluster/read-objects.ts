@@ -10,6 +10,7 @@ const Metadata = z.object({
   creationTimestamp: z.string(),
   labels: texts,
   annotations: texts,
+  ownerReferences: z.array(z.object({ uid: z.string() })).default([]),
 });
 
 const Conditions = z
@@ -117,11 +118,12 @@ export function readRun(object: unknown): ClusterRun | undefined {
   };
 }
 
-/** A TaskRun as the API server sends it; undefined where it is none. */
-export function readTask(object: unknown): ClusterTask | undefined {
+/** A TaskRun as the API server sends it; undefined where it is none, or of another run than the one with the UID `run`. */
+export function readTask(object: unknown, run: string): ClusterTask | undefined {
   const parsed = Task.safeParse(object);
   if (!parsed.success) return undefined;
   const { metadata, spec, status } = parsed.data;
+  if (!metadata.ownerReferences.some(({ uid }) => uid === run)) return undefined;
   const unit = spec.params.find(({ name }) => name === 'unit')?.value;
   return {
     ...named(metadata),

@@ -66,10 +66,10 @@ export function createTektonCluster(
         seconds: watchSeconds,
       }),
 
-    watchTasks: (run, signal) =>
+    watchTasks: ({ name, uid }, signal) =>
       listWatch(api, tasks, {
-        query: { labelSelector: `tekton.dev/pipelineRun=${run}` },
-        read: readTask,
+        query: { labelSelector: `tekton.dev/pipelineRun=${name}` },
+        read: (object) => readTask(object, uid),
         signal,
         seconds: watchSeconds,
       }),

@@ -25,7 +25,7 @@ export class BuildFeed {
   readonly #lock: Lock;
   readonly #options: Omit<RunFollowerOptions, 'lock' | 'changed'>;
   readonly #runs = new Map<string, RunFollower>();
-  readonly #told: BuildEvent[] = [];
+  #told: BuildEvent[] = [];
   readonly #ids = new Set<string>();
   #waiting: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -47,7 +47,7 @@ export class BuildFeed {
     const known = this.#runs.get(run.name);
     if (known?.run.uid === run.uid) known.update(run);
     else {
-      known?.close();
+      if (known !== undefined) this.#beginAnew(known);
       const follower = new RunFollower(run, {
         ...this.#options,
         lock: this.#lock,
@@ -57,6 +57,13 @@ export class BuildFeed {
       this.#removed = undefined;
     }
     this.#refresh();
+  }
+
+  /** A run of the same name came after one that was removed: nothing that was told holds of it. */
+  #beginAnew(before: RunFollower): void {
+    before.close();
+    this.#told = [];
+    this.#ids.clear();
   }
 
   /** A run is gone: pruned, where it was over; else somebody removed it. */
@@ -97,9 +104,11 @@ export class BuildFeed {
   async *events(after: string | undefined, signal: AbortSignal): AsyncGenerator<BuildEvent> {
     await this.caughtUp(10_000);
     this.#refresh();
-    let next = after === undefined ? 0 : this.#told.findIndex((event) => event.id === after) + 1;
+    let told = this.#told;
+    let next = after === undefined ? 0 : told.findIndex((event) => event.id === after) + 1;
     while (!signal.aborted) {
-      const event = this.#told[next];
+      if (told !== this.#told) [told, next] = [this.#told, 0];
+      const event = told[next];
       if (event !== undefined) {
         next += 1;
         yield event;

@@ -79,7 +79,11 @@ export interface Cluster {
     },
   ): Promise<ClusterRun | undefined>;
   watchRuns(signal: AbortSignal): AsyncIterable<ClusterChange<ClusterRun>>;
-  watchTasks(run: string, signal: AbortSignal): AsyncIterable<ClusterChange<ClusterTask>>;
+  /** The tasks of exactly this run: one of the same name that was removed may have left some. */
+  watchTasks(
+    run: Pick<ClusterRun, 'name' | 'uid'>,
+    signal: AbortSignal,
+  ): AsyncIterable<ClusterChange<ClusterTask>>;
   /** The lines that a container prints, from its first one; with `follow`, until it ends. Throws where it breaks off. */
   log(
     pod: string,

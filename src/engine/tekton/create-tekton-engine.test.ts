@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { demoBuild } from '../../../test/support/demo-build.ts';
 import { type ApiObject, FakeApiServer } from '../../../test/support/fake-api-server.ts';
@@ -7,6 +8,7 @@ import { createTektonCluster } from '../../adapters/cluster/tekton-cluster.ts';
 import type { Build } from '../../builds/build.ts';
 import { foldBuild } from '../../builds/fold.ts';
 import { Tekton } from '../../config/tekton.ts';
+import { outcomeReference, writeOutcome } from '../../steps/task-outcome.ts';
 import type { Engine } from '../engine.ts';
 import { createTektonEngine, type TektonEngineOptions } from './create-tekton-engine.ts';
 import { cancelAnnotation, outcomeAnnotation, tagLabel } from './run-names.ts';
@@ -45,12 +47,35 @@ describe('the engine of a cluster', () => {
   }
 
   /** What Tekton says of a run. */
-  function condition(name: string, status: 'True' | 'False', reason: string, spec = {}): void {
+  function condition(
+    name: string,
+    status: 'True' | 'False',
+    reason: string,
+    children: readonly string[] = [],
+  ): void {
     const run = server.get(path, name) as ApiObject & { spec: object };
     const at = new Date().toISOString();
     const conditions = [{ type: 'Succeeded', status, reason, message: `says Tekton: ${reason}` }];
-    const state = { startTime: at, completionTime: at, conditions };
-    server.put(path, { ...run, spec: { ...run.spec, ...spec }, status: state });
+    const childReferences = children.map((child) => ({ name: child }));
+    const state = { startTime: at, completionTime: at, conditions, childReferences };
+    server.put(path, { ...run, spec: run.spec, status: state });
+  }
+
+  const uidOf = (run: string) => String(server.get(path, run)?.metadata['uid']);
+
+  /** The task `prepare` of a run, which failed. */
+  function taskOf(run: string, name: string): void {
+    const uid = uidOf(run);
+    const at = new Date().toISOString();
+    const message = `says the test of ${name}`;
+    const conditions = [{ type: 'Succeeded', status: 'False', reason: 'Failed', message }];
+    server.put(path.replace('pipelineruns', 'taskruns'), {
+      metadata: {
+        ...{ name: `${run}-${name}`, uid: name, creationTimestamp: at, ownerReferences: [{ uid }] },
+        labels: { 'tekton.dev/pipelineRun': run, 'tekton.dev/pipelineTask': 'prepare' },
+      },
+      ...{ spec: {}, status: { startTime: at, completionTime: at, conditions } },
+    });
   }
 
   const annotation = (run: string, name: string) =>
@@ -83,6 +108,45 @@ describe('the engine of a cluster', () => {
       },
     });
     expect(await open().submit(build)).toEqual({ kind: 'taken' });
+  });
+
+  test('takes nothing that a removed run left for what its successor of the same name did', async () => {
+    const registry = new MemoryRegistry();
+    const engine = open({ registry: async () => registry });
+    const build = demoBuild();
+    const failedWith = async () => (await engine.get(build.tag))?.failure?.detail;
+    await engine.submit(build);
+    const first = uidOf(build.pipelinerun);
+    const failures = [{ reason: 'merge-conflict', detail: 'It conflicted.', hint: '' }] as const;
+    const at = new Date().toISOString();
+    const messages = [{ at, kind: 'step-failed', step: 'prepare', failures }] as const;
+    await writeOutcome(registry, tmpdir(), outcomeReference(build, first, 'prepare'), {
+      ...{ messages, logs: new Map() },
+    });
+    taskOf(build.pipelinerun, 'first');
+    condition(build.pipelinerun, 'False', 'Failed');
+    expect(await failedWith()).toBe('It conflicted.');
+
+    server.remove(path, build.pipelinerun);
+    expect(await engine.submit(build)).toMatchObject({ kind: 'created', build: { attempt: 1 } });
+    taskOf(build.pipelinerun, 'second');
+    condition(build.pipelinerun, 'False', 'Failed', [`${build.pipelinerun}-second`]);
+    expect(await failedWith()).toContain('says the test of second');
+  });
+
+  test('tells how far a build is while the registry is away, and what it came to when that is back', async () => {
+    let away = true;
+    const registry = new MemoryRegistry();
+    const engine = open({
+      registry: () => (away ? Promise.reject(new Error('away')) : Promise.resolve(registry)),
+    });
+    const build = demoBuild();
+    await engine.submit(build);
+    taskOf(build.pipelinerun, 'first');
+    expect(await engine.get(build.tag)).toMatchObject({ state: 'queued' });
+    away = false;
+    condition(build.pipelinerun, 'False', 'Failed');
+    expect(await engine.get(build.tag)).toMatchObject({ state: 'failed' });
   });
 
   test('a target that cannot be told is no reason why nothing is built', async () => {

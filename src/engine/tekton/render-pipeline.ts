@@ -82,7 +82,7 @@ function pass(name: string): Param {
 
 const common: readonly Param[] = [
   pass('image'),
-  { name: 'run', value: '$(context.pipelineRun.name)' },
+  { name: 'run', value: '$(context.pipelineRun.uid)' },
   pass('tag'),
   pass('lock'),
   pass('rebuild'),

@@ -29,7 +29,7 @@ export function renderTasks(): readonly Task[] {
 
 const params = {
   image: 'The image of Tributary, in which every step runs.',
-  run: 'Name of the PipelineRun.',
+  run: 'UID of the PipelineRun.',
   tag: 'Tag of the build.',
   lock: 'The lock, as JSON.',
   plan: 'The plan, by digest.',

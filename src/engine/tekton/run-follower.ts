@@ -101,7 +101,7 @@ export class RunFollower {
 
   async #watch(): Promise<void> {
     const { signal } = this.#stop;
-    for await (const change of this.#options.cluster.watchTasks(this.#run.name, signal)) {
+    for await (const change of this.#options.cluster.watchTasks(this.#run, signal)) {
       this.#apply(change);
       this.#listed.resolve();
       this.#options.changed();
@@ -136,7 +136,7 @@ export class RunFollower {
 
   async #outcome(task: string) {
     const { registry, lock } = this.#options;
-    return readOutcome(await registry(), outcomeReference({ lock }, this.#run.name, task));
+    return readOutcome(await registry(), outcomeReference({ lock }, this.#run.uid, task));
   }
 
   async #readPlan(reference: string): Promise<void> {
