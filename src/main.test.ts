@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -108,6 +108,28 @@ describe('with callers of a cluster', () => {
       });
     },
   );
+
+  test('it asks the cluster and the namespace that builds run in, and is ready without a registry', async () => {
+    const kubeconfig = cluster.kubeconfig().replace('namespace: tributary', 'namespace: elsewhere');
+    await writeFile(join(folder, 'of-builds'), kubeconfig);
+    await appendFile(
+      config,
+      'engine: tekton\ntekton: {image: x, kubeconfig: of-builds, namespace: tributary}\n',
+    );
+    environment = { KUBECONFIG: join(folder, 'nothing') };
+    const service = await serve();
+    const headers = { authorization: 'Bearer of-ada' };
+    expect((await fetch(`${service.url}/api/components`, { headers })).status).toBe(200);
+    const ready = await fetch(`${service.url}/readyz`);
+    expect([ready.status, await ready.json()]).toMatchObject([
+      200,
+      {
+        ready: true,
+        checks: [{ ok: true }, { ok: true }, { name: 'registry a', ok: false }],
+      },
+    ]);
+    await service.close();
+  });
 
   test('it does not start where there is no cluster to ask', async () => {
     environment = { HOME: folder };

@@ -2,13 +2,13 @@ import type { Approvals } from '../access/approvals.ts';
 import { rememberedAccess } from '../access/remembered-access.ts';
 import { ownerName, type TrustParts } from '../access/trust.ts';
 import { createConfigMapApprovals } from '../adapters/cluster/config-map-approvals.ts';
-import { findConnection } from '../adapters/cluster/connection.ts';
 import { createKubernetesAccess } from '../adapters/cluster/kubernetes-access.ts';
 import { createKubernetesApi } from '../adapters/cluster/kubernetes-api.ts';
 import { openSqliteApprovals } from '../adapters/storage/sqlite-approvals.ts';
 import type { Guard } from '../api/parts.ts';
 import { FailureError } from '../builds/failure.ts';
 import type { LoadedConfiguration } from '../config/load-config.ts';
+import { findCluster } from './cluster-here.ts';
 import { databaseFile } from './open-store.ts';
 
 /** Who may use a service, and what is vouched for. */
@@ -24,16 +24,17 @@ export interface OpenedAccess {
  * approvals in its ConfigMaps. Throws FailureError `bad-configuration` where nothing says how the cluster is reached.
  */
 export async function openAccess(
-  { access, state }: LoadedConfiguration,
+  configuration: LoadedConfiguration,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<OpenedAccess> {
+  const { access, state } = configuration;
   if (access.callers === 'anyone') {
     const approvals = openSqliteApprovals(databaseFile(state));
     return { guard: undefined, approvals, close: () => approvals.close() };
   }
-  const connection = await findConnection(environment);
-  const namespace = access.namespace ?? connection.namespace;
-  const api = createKubernetesApi(connection);
+  const here = await findCluster(configuration, environment);
+  const namespace = access.namespace ?? here.namespace;
+  const api = createKubernetesApi(here.connection);
   const { audiences } = access;
   const now = () => performance.now();
   const guard = {

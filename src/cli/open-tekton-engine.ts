@@ -1,4 +1,3 @@
-import { findConnection } from '../adapters/cluster/connection.ts';
 import { createKubernetesApi } from '../adapters/cluster/kubernetes-api.ts';
 import { createTektonCluster } from '../adapters/cluster/tekton-cluster.ts';
 import { createRegistry } from '../adapters/registry/registry.ts';
@@ -10,6 +9,7 @@ import {
   type TektonEngineOptions,
 } from '../engine/tekton/create-tekton-engine.ts';
 import { tagLabel } from '../engine/tekton/run-names.ts';
+import { findCluster } from './cluster-here.ts';
 import { recordedBuilds } from './recorded-builds.ts';
 
 export interface OpenTektonEngineOptions
@@ -27,15 +27,9 @@ export async function openTektonEngine(
   const { configuration, environment, scratch, url, notify, report } = options;
   const settings = configuration.tekton;
   if (settings === undefined) throw new Error('engine: tekton without tekton: parseConfiguration');
-  const { kubeconfig } = settings;
-  const connection = await findConnection({
-    ...environment,
-    ...(kubeconfig !== undefined && { KUBECONFIG: kubeconfig }),
-  });
-  const cluster = createTektonCluster(createKubernetesApi(connection), {
-    namespace: settings.namespace ?? connection.namespace,
-    selector: tagLabel,
-  });
+  const { connection, namespace } = await findCluster(configuration, environment);
+  const api = createKubernetesApi(connection);
+  const cluster = createTektonCluster(api, { namespace, selector: tagLabel });
   const ending = new AbortController();
   const place = { folder: scratch, signal: ending.signal };
   const registry = once(() => createRegistry(configuration, place));

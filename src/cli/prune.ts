@@ -1,4 +1,3 @@
-import { findConnection } from '../adapters/cluster/connection.ts';
 import {
   ApiError,
   createKubernetesApi,
@@ -11,6 +10,7 @@ import type { ClusterRun } from '../engine/tekton/cluster.ts';
 import { oldRuns } from '../engine/tekton/old-runs.ts';
 import { tagLabel } from '../engine/tekton/run-names.ts';
 import type { CliContext } from './cli-io.ts';
+import { findCluster } from './cluster-here.ts';
 
 /** `tributary prune`: removes what is left on a cluster of builds that ended long ago. */
 export async function prune(context: CliContext): Promise<number> {
@@ -18,9 +18,7 @@ export async function prune(context: CliContext): Promise<number> {
   const configuration = await loadConfiguration(globals.config, io.environment);
   const days = configuration.limits['keep-days'];
   const removed =
-    configuration.tekton === undefined
-      ? []
-      : await pruneCluster(configuration, configuration.tekton, context);
+    configuration.tekton === undefined ? [] : await pruneCluster(configuration, context);
   if (globals.json) io.out(`${JSON.stringify({ removed })}\n`);
   else {
     for (const name of removed) io.out(`removed  ${name}\n`);
@@ -30,16 +28,13 @@ export async function prune(context: CliContext): Promise<number> {
 }
 
 async function pruneCluster(
-  { limits }: LoadedConfiguration,
-  { kubeconfig, namespace }: NonNullable<LoadedConfiguration['tekton']>,
+  configuration: LoadedConfiguration,
   { io }: CliContext,
 ): Promise<readonly string[]> {
-  const connection = await findConnection({
-    ...io.environment,
-    ...(kubeconfig !== undefined && { KUBECONFIG: kubeconfig }),
-  });
+  const { limits } = configuration;
+  const { connection, namespace } = await findCluster(configuration, io.environment);
   const api = createKubernetesApi(connection);
-  const path = `/apis/tekton.dev/v1/namespaces/${namespace ?? connection.namespace}/pipelineruns`;
+  const path = `/apis/tekton.dev/v1/namespaces/${namespace}/pipelineruns`;
   const { items } = await list(api, path, {
     query: { labelSelector: tagLabel },
     read: readRun,

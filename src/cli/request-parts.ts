@@ -44,6 +44,9 @@ interface RequestPartsOptions {
   readonly answerSeconds?: number;
 }
 
+/** Seconds after which a probe says what it knows: a kubelet waits no longer than 5. */
+const probeSeconds = 3;
+
 /** Milliseconds that a server may be silent while somebody waits for an answer. */
 const idle = 10_000;
 
@@ -202,9 +205,8 @@ export function requestParts({
   const checks = forSeconds(2, () =>
     Promise.all(
       Object.entries(configuration.remotes).map(async ([name, { push }]) => {
-        const outcome = await attempt(async () =>
-          (await probe()).manifest(`${push}/tributary:none`),
-        );
+        const asked = attempt(async () => (await probe()).manifest(`${push}/tributary:none`));
+        const outcome = await inTime(asked, probeSeconds, () => failed(silent(push)));
         return {
           name: `registry ${name}`,
           ok: outcome.ok,
@@ -218,6 +220,14 @@ export function requestParts({
     findOwner(reading, (await tools()).answering);
 
   return { resolve, plan, checks, examine, ownerOf };
+}
+
+function silent(push: string): Failure {
+  return {
+    reason: 'registry-unavailable',
+    detail: `${push} did not answer within ${probeSeconds} seconds.`,
+    hint: 'See whether the registry runs, and whether the network of the service reaches it.',
+  };
 }
 
 function platformOf(arch: string): string {

@@ -67,7 +67,7 @@ const access = z
       .min(1)
       .optional()
       .describe(
-        "Namespace whose rights count, and that approvals lie in; default: the service's own.",
+        "Namespace whose rights count, and that approvals lie in; default: that of the builds (`tekton.namespace`), else the service's own.",
       ),
     audiences: z
       .array(z.string().min(1))

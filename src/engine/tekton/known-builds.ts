@@ -33,8 +33,8 @@ export interface KnownBuild extends Existing {
   readonly asked: AskedBuild;
 }
 
-/** Milliseconds that an answer waits for what is not known yet. */
-const patience = 10_000;
+/** Milliseconds that an answer waits for what is not known yet: what a build came to has to be found out, of one that runs the answer tells as much as is known. */
+const patience = { over: 10_000, running: 2000 } as const;
 
 /** What the cluster and the registry say of builds. */
 export class KnownBuilds {
@@ -57,7 +57,7 @@ export class KnownBuilds {
     const kept = keptBuild(run);
     if (kept !== undefined) return kept;
     const build = await this.#options.feeds.use(attempts, async (feed) => {
-      const whole = await feed.caughtUp(patience);
+      const whole = await feed.caughtUp(isOver(run) ? patience.over : patience.running);
       if (!whole && isOver(run)) throw new FailureError(unreadable(run));
       return feed.status();
     });
