@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { BoundedMap } from './bounded-map.ts';
 import type { Access, Caller, Permission } from './caller.ts';
 import { createRateLimit } from './rate-limit.ts';
-import { rememberedAccess } from './remembered-access.ts';
+import { type RememberedAccess, rememberedAccess } from './remembered-access.ts';
 
 const ada: Caller = { user: 'ada', groups: [], extra: {} };
 let time = 0;
@@ -10,7 +10,7 @@ let asked: string[];
 let known: Map<string, Caller>;
 let allowed: boolean;
 let broken: boolean;
-let access: Access;
+let access: RememberedAccess;
 
 beforeEach(() => {
   time = 0;
@@ -71,6 +71,15 @@ describe('what the cluster answered', () => {
   });
 });
 
+test('however many made-up tokens are sent, who is known stays known', async () => {
+  await access.identify('of-ada');
+  for (let made = 0; made < 2500; made += 1) await access.identify(`made-up-${made}`);
+  asked = [];
+  expect(await access.identify('of-ada')).toBe(ada);
+  expect(asked).toEqual([]);
+  expect([access.remembers('of-ada'), access.remembers('made-up-0')]).toEqual([true, false]);
+});
+
 test('a bounded map forgets what was set longest ago', () => {
   const map = new BoundedMap<string, number>(2);
   map.set('a', 1);
@@ -82,7 +91,7 @@ test('a bounded map forgets what was set longest ago', () => {
 
 describe('the limit of requests', () => {
   test('is one for each caller, and fills evenly', () => {
-    const wait = createRateLimit(3, () => time);
+    const { take: wait } = createRateLimit(3, () => time);
     expect([wait('ada'), wait('ada'), wait('ada')]).toEqual([0, 0, 0]);
     expect(wait('ada')).toBe(20);
     expect(wait('bob')).toBe(0);
@@ -91,8 +100,16 @@ describe('the limit of requests', () => {
     expect(wait('ada')).toBeGreaterThan(0);
   });
 
+  test('does not count what is given back', () => {
+    const limit = createRateLimit(1, () => time);
+    expect(limit.take('ada')).toBe(0);
+    limit.giveBack('ada');
+    limit.giveBack('ada');
+    expect([limit.take('ada'), limit.take('ada') > 0]).toEqual([0, true]);
+  });
+
   test('never saves up more than a minute of them', () => {
-    const wait = createRateLimit(2, () => time);
+    const { take: wait } = createRateLimit(2, () => time);
     time = 3_600_000;
     expect([wait('ada'), wait('ada'), wait('ada') > 0]).toEqual([0, 0, true]);
   });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exampleBuild, FakeService } from '../../test/support/fake-service.ts';
 import type { Access, Permission } from '../access/caller.ts';
+import { type RememberedAccess, rememberedAccess } from '../access/remembered-access.ts';
 import { FailureError } from '../builds/failure.ts';
 import { createApp } from './app.ts';
 import { permissionOf, permissions } from './guard-routes.ts';
@@ -14,8 +15,10 @@ let rights: Set<Permission>;
 let away: boolean;
 let time: number;
 
-const access: Access = {
+let reviews: number;
+const asked: Access = {
   identify: async (token) => {
+    reviews += 1;
     if (away)
       throw new FailureError({
         reason: 'cluster-unavailable',
@@ -28,8 +31,12 @@ const access: Access = {
   allows: async (_caller, permission) => rights.has(permission),
 };
 
+let access: RememberedAccess;
+
 beforeEach(async () => {
   [service, rights, away, time] = [new FakeService(), new Set(), false, 0];
+  reviews = 0;
+  access = { ...asked, remembers: () => false };
   app = await createApp(parts());
 });
 afterEach(() => app.close());
@@ -200,6 +207,32 @@ describe('too many requests', () => {
     expect((await ask('bob')).statusCode).toBe(200);
     time = 1000;
     expect((await ask('ada')).statusCode).toBe(200);
+  });
+});
+
+describe('tokens that are nobody’s', () => {
+  const ask = async (token: string, remoteAddress = '192.0.2.1') => {
+    const headers = { authorization: `Bearer ${token}` };
+    return (await app.inject({ url: '/api/builds', headers, remoteAddress })).statusCode;
+  };
+
+  test('are reviewed so often for one address, and no longer for a while', async () => {
+    rights = new Set(['get']);
+    access = rememberedAccess(asked, () => time);
+    await app.close();
+    app = await createApp(parts());
+    expect(await ask('of-ada')).toBe(200);
+    for (let made = 0; made < 60; made += 1) expect(await ask(`made-up-${made}`)).toBe(401);
+    expect([await ask('another'), await ask('of-bob'), reviews]).toEqual([429, 429, 61]);
+    // Who is known goes on, and so does everybody elsewhere.
+    expect([await ask('of-ada'), await ask('of-bob', '192.0.2.2')]).toEqual([200, 200]);
+    time = 1000;
+    expect(await ask('another')).toBe(401);
+  });
+
+  test('cost those nothing whose token is one', async () => {
+    rights = new Set(['get']);
+    for (let who = 0; who < 100; who += 1) expect(await ask(`of-${who}`)).toBe(200);
   });
 });
 

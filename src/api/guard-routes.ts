@@ -1,13 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
-  type Access,
   attributes,
   type Caller,
   describeRight,
   type Permission,
   roles,
 } from '../access/caller.ts';
-import { createRateLimit } from '../access/rate-limit.ts';
+import { createRateLimit, type RateLimit } from '../access/rate-limit.ts';
 import { type Failure, FailureError } from '../builds/failure.ts';
 import { quote } from '../request/quote.ts';
 import type { App, Guard } from './parts.ts';
@@ -65,6 +64,7 @@ export function guardRoutes(app: App, guard: Guard | undefined): void {
   });
   if (guard === undefined) return;
   const limit = createRateLimit(guard.perMinute, guard.now);
+  const strangers = createRateLimit(guard.perMinute, guard.now);
   app.addHook('onRequest', async (request, reply) => {
     const { url, schema } = request.routeOptions;
     const hidden = schema !== undefined && 'hide' in schema && schema.hide === true;
@@ -73,12 +73,9 @@ export function guardRoutes(app: App, guard: Guard | undefined): void {
     const permission = permissionOf(request.method, url);
     if (permission === 'open') return;
     if (permission === undefined) throw new Error(`nobody may ${request.method} ${url}`);
-    const caller = await identify(request, reply, guard.access);
-    const seconds = limit(caller.uid ?? caller.user);
-    if (seconds > 0) {
-      reply.header('retry-after', seconds);
-      throw new FailureError(tooMany(caller, guard, seconds));
-    }
+    const caller = await identify(request, reply, guard, strangers);
+    const { uid, user } = caller;
+    demandTurn(limit.take(JSON.stringify([uid, user])), reply, `${quote(user, 253)} sent`, guard);
     if (!(await guard.access.allows(caller, permission)))
       throw new FailureError(notPermitted(caller, permission, guard.namespace));
     callers.set(request, caller);
@@ -88,10 +85,12 @@ export function guardRoutes(app: App, guard: Guard | undefined): void {
 async function identify(
   request: FastifyRequest,
   reply: FastifyReply,
-  access: Access,
+  guard: Guard,
+  strangers: RateLimit,
 ): Promise<Caller> {
   const token = /^Bearer +([^\s,]+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  const caller = token === undefined ? undefined : await access.identify(token);
+  const caller =
+    token === undefined ? undefined : await callerWith(token, request, reply, guard, strangers);
   if (caller !== undefined) return caller;
   reply.header('www-authenticate', 'Bearer realm="tributary"');
   throw new FailureError({
@@ -106,6 +105,38 @@ async function identify(
   });
 }
 
+/**
+ * Whose token it is. The cluster has to be asked about one that is not known, so an address from which tokens come that are nobody's is not asked about for a
+ * while; who is known already goes on from there, too.
+ */
+async function callerWith(
+  token: string,
+  { ip }: FastifyRequest,
+  reply: FastifyReply,
+  guard: Guard,
+  strangers: RateLimit,
+): Promise<Caller | undefined> {
+  const { access } = guard;
+  if (access.remembers(token)) return access.identify(token);
+  demandTurn(strangers.take(ip), reply, `From ${ip}, with tokens that are nobody's, came`, guard);
+  const caller = await access.identify(token).catch((error: unknown) => {
+    strangers.giveBack(ip);
+    throw error;
+  });
+  if (caller !== undefined) strangers.giveBack(ip);
+  return caller;
+}
+
+function demandTurn(seconds: number, reply: FastifyReply, who: string, { perMinute }: Guard): void {
+  if (seconds === 0) return;
+  reply.header('retry-after', seconds);
+  throw new FailureError({
+    reason: 'too-many-requests',
+    detail: `${who} more than ${perMinute} requests in a minute.`,
+    hint: `Try again in ${seconds} s; to wait for a build, follow its events instead of asking again and again.`,
+  });
+}
+
 function notPermitted({ user }: Caller, permission: Permission, namespace: string): Failure {
   const [right] = attributes[permission];
   const rights = attributes[permission].map(describeRight);
@@ -115,13 +146,5 @@ function notPermitted({ user }: Caller, permission: Permission, namespace: strin
     detail: `${quote(user, 253)} may not ${describeRight(right)} in the namespace ${namespace}.`,
     hint: `The role ${roles[permission]} allows it (${rights.at(-1)}): ask whoever runs the service for it. Whether you have it, tells: kubectl auth can-i ${asked.at(-1)} -n ${namespace}`,
     about: { verb: right.verb, rights, namespace },
-  };
-}
-
-function tooMany({ user }: Caller, { perMinute }: Guard, seconds: number): Failure {
-  return {
-    reason: 'too-many-requests',
-    detail: `${quote(user, 253)} sent more than ${perMinute} requests in a minute.`,
-    hint: `Try again in ${seconds} s; to wait for a build, follow its events instead of asking again and again.`,
   };
 }

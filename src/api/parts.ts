@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Access } from '../access/caller.ts';
+import type { RememberedAccess } from '../access/remembered-access.ts';
 import type { Service } from './service.ts';
 
 /** The application as routes see it: schemas are zod's. */
@@ -33,10 +33,10 @@ export interface AppParts {
 
 /** What a service with identities is guarded by. */
 export interface Guard {
-  readonly access: Access;
+  readonly access: RememberedAccess;
   /** Namespace whose rights count, for what people are told. */
   readonly namespace: string;
-  /** Requests of one identity. */
+  /** Requests of one identity; and of one address, those with tokens that are nobody's. */
   readonly perMinute: number;
   /** Milliseconds, of a clock that only goes forward. */
   now(): number;

@@ -120,6 +120,19 @@ describe('who calls', () => {
     expect(most).toBe(16);
   });
 
+  test('is asked no more where hundreds wait already', async () => {
+    const waits = Promise.withResolvers<object>();
+    const ask = () => waits.promise;
+    const many = createKubernetesAccess({ ask }, { namespace: 'tributary', audiences: [] });
+    const asked = Array.from({ length: 300 }, (_, token) => many.identify(`made-up-${token}`));
+    await expect(asked.at(-1)).rejects.toMatchObject({
+      failures: [{ reason: 'too-many-requests' }],
+    });
+    waits.resolve({ status: { user: {} } });
+    const settled = await Promise.allSettled(asked);
+    expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(272);
+  });
+
   test.for([
     ['a review without its status', [201, {}]],
     ['what is no JSON object', [200, []]],

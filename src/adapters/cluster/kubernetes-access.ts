@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import { type Access, attributes, type Caller } from '../../access/caller.ts';
-import { FailureError } from '../../builds/failure.ts';
+import { type Failure, FailureError } from '../../builds/failure.ts';
 import type { KubernetesApi } from './kubernetes-api.ts';
 
 const TokenReview = z.object({
@@ -26,6 +26,8 @@ const AccessReview = z.object({
 
 /** Reviews at once: who sends made-up tokens without end shall not keep the API server busy. */
 const atOnce = 16;
+/** Reviews that wait for their turn, at most. */
+const waiting = 256;
 
 /**
  * Asks the cluster who a token belongs to (TokenReview, authentication.k8s.io/v1) and what they may do (SubjectAccessReview,
@@ -37,7 +39,10 @@ export function createKubernetesAccess(
 ): Access {
   const { namespace, audiences } = options;
   const few = pLimit(atOnce);
-  const ask: KubernetesApi['ask'] = (...asked) => few(() => api.ask(...asked));
+  const ask: KubernetesApi['ask'] = (...asked) =>
+    few.pendingCount < waiting
+      ? few(() => api.ask(...asked))
+      : Promise.reject(new FailureError(busy));
   return {
     async identify(token) {
       const spec = { token, ...(audiences.length === 0 ? {} : { audiences }) };
@@ -75,6 +80,12 @@ export function createKubernetesAccess(
     },
   };
 }
+
+const busy: Failure = {
+  reason: 'too-many-requests',
+  detail: `${atOnce + waiting} questions of who callers are wait for the cluster already.`,
+  hint: 'Try again in a moment. If it stays so, somebody sends made-up tokens without end, or the API server is slow: see the log of whatever stands before the service.',
+};
 
 async function review<Answer>(
   ask: KubernetesApi['ask'],
