@@ -139,6 +139,14 @@ test('two replicas, of which one stays, and none goes while it is still asked', 
   expect(find('kubernetes', 'PodDisruptionBudget/tributary').spec.minAvailable).toBe(1);
 });
 
+test('what runs by Knative is what runs without', () => {
+  const { containers, volumes } = serviceOf('knative');
+  const plain = serviceOf('kubernetes');
+  for (const field of ['args', 'env', 'volumeMounts', 'resources', 'image'] as const)
+    expect(containers[0][field]).toEqual(plain.containers[0][field]);
+  expect(volumes).toEqual(plain.volumes);
+});
+
 test('by Knative nothing runs while nobody asks', () => {
   expect(built.knative.has('Deployment/tributary')).toBe(false);
   const { apiVersion, spec } = find('knative', 'Service/tributary');
