@@ -94,6 +94,13 @@ describe('the builds of records', () => {
     expect(await past.find('three-000000' as Tag)).toBeUndefined();
   });
 
+  test('are told as they were a moment ago, to who is content with that', async () => {
+    const { tag } = await record('one');
+    expect(await past.find(tag)).toBeDefined();
+    await server.close();
+    expect(await past.find(tag, 60_000)).toMatchObject({ build: { tag } });
+  });
+
   test('are not what somebody else put in the place of a record', async () => {
     const { tag } = await record('one');
     const repository = `${server.host}/demo/tributary`;

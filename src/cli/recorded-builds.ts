@@ -21,6 +21,7 @@ export function recordedBuilds(
 ): PastBuilds {
   const repositories = Object.values(configuration.remotes).map(({ push }) => `${push}/tributary`);
   const kept = new Map<Digest, PastBuild | null>();
+  const found = new Map<Tag, { readonly at: number; readonly build: PastBuild | undefined }>();
 
   const read = async (reference: string): Promise<RecalledBuild | undefined> => {
     const record = await readArtifact(await registry(), reference);
@@ -51,9 +52,16 @@ export function recordedBuilds(
 
   return {
     tags,
-    async find(tag) {
-      const found = await Promise.all(repositories.map((repository) => findIn(repository, tag)));
-      return found.find((build) => build !== undefined);
+    async find(tag, age = 0) {
+      const known = found.get(tag);
+      if (known !== undefined && performance.now() - known.at < age) return known.build;
+      const at = performance.now();
+      const builds = await Promise.all(repositories.map((repository) => findIn(repository, tag)));
+      const build = builds.find((one) => one !== undefined);
+      if (found.size >= mostKept) found.delete([...found.keys()][0] ?? tag);
+      found.delete(tag);
+      found.set(tag, { at, build });
+      return build;
     },
   };
 }

@@ -127,7 +127,7 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
       throw new Error(`the runs of ${asked.tag} change faster than they can be read`);
     },
 
-    get: async (tag) => (await builds.find(tag))?.build,
+    get: (tag) => builds.look(tag),
 
     list: (query) =>
       listBuilds(query, {
@@ -137,7 +137,7 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
 
     async *events(tag, after, signal): AsyncGenerator<BuildEvent> {
       const ending = AbortSignal.any([signal, closing.signal]);
-      const attempts = await builds.attempts(tag);
+      const attempts = await builds.quickAttempts(tag);
       if (attempts !== undefined) yield* feeds.events(attempts, after, ending);
       else {
         const found = await past.find(tag);
@@ -147,7 +147,7 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
 
     async log(tag, step, follow, signal) {
       const ending = AbortSignal.any([signal, closing.signal]);
-      const attempts = await builds.attempts(tag);
+      const attempts = await builds.quickAttempts(tag);
       if (attempts !== undefined) return feeds.log(attempts, step, follow, ending);
       const found = await past.find(tag);
       if (!found?.build.steps.some(({ id }) => id === step)) return undefined;

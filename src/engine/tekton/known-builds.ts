@@ -1,8 +1,10 @@
+import { attemptName } from '../../builds/attempt-name.ts';
 import type { AskedBuild, Build } from '../../builds/build.ts';
 import { type Failure, FailureError } from '../../builds/failure.ts';
 import { isFinished } from '../../builds/fold.ts';
 import type { Existing } from '../../builds/submission.ts';
 import type { Tag } from '../../plan/names.ts';
+import { pipelinerunName } from '../../plan/tag.ts';
 import { isOver } from './attempt-view.ts';
 import type { BuildFeeds } from './build-feeds.ts';
 import {
@@ -44,11 +46,31 @@ export class KnownBuilds {
     this.#options = options;
   }
 
-  /** The runs of a build that are there; undefined: none. */
+  /** The runs of a build that are there; undefined: none. The API server reads all runs of the namespace for it. */
   async attempts(tag: Tag): Promise<Attempts | undefined> {
     const found = await this.#options.cluster.runs(tagLabel, labelValue(tag));
-    // A long tag is shortened in the label: the whole one stands in the build.
-    return sortAttempts(found.filter((run) => askedOf(run)?.tag === tag));
+    return attemptsOf(tag, found);
+  }
+
+  /**
+   * The same for somebody who only looks: the runs that are known of, the latest of them as it is at this moment, and those that another replica has just
+   * created. Two questions by name, however many runs there are.
+   */
+  async quickAttempts(tag: Tag): Promise<Attempts | undefined> {
+    const known = this.#options.runs.ofTag(labelValue(tag));
+    if (known === undefined) return this.attempts(tag);
+    return attemptsOf(tag, await this.#upToDate(tag, known));
+  }
+
+  async #upToDate(tag: Tag, known: readonly ClusterRun[]): Promise<readonly ClusterRun[]> {
+    const { cluster, runs } = this.#options;
+    const latest = Math.max(0, ...known.map(attemptOf));
+    const at = (attempt: number) => cluster.run(attemptName(pipelinerunName(tag), attempt));
+    const asked = await Promise.all([...(latest > 0 ? [at(latest)] : []), at(latest + 1)]);
+    const fresh = asked.filter((run) => run !== undefined);
+    for (const run of fresh) runs.learn(run);
+    const found = [...known.filter((run) => attemptOf(run) !== latest), ...fresh];
+    return asked.at(-1) === undefined ? found : this.#upToDate(tag, found);
   }
 
   /** What a build came to or how far it is; kept on its run when it is over. */
@@ -67,21 +89,26 @@ export class KnownBuilds {
 
   /** A build that is there, or was. */
   async find(tag: Tag): Promise<KnownBuild | undefined> {
-    return (await this.#present(tag)) ?? this.#past(tag);
+    return (await this.#known(await this.attempts(tag))) ?? this.#past(tag);
+  }
+
+  /** The same for somebody who only looks: see {@link quickAttempts}. */
+  async look(tag: Tag): Promise<Build | undefined> {
+    const known = (await this.#known(await this.quickAttempts(tag))) ?? (await this.#past(tag));
+    return known?.build;
   }
 
   /** The same for somebody who asks for it: where the registry does not answer, what it would say of a run that is gone does not matter. */
   async findIfReadable(tag: Tag): Promise<KnownBuild | undefined> {
-    const present = await this.#present(tag);
-    if (present !== undefined) return present;
+    const known = await this.#known(await this.attempts(tag));
+    if (known !== undefined) return known;
     return this.#past(tag).catch((error: unknown) => {
       this.#options.report(`whether ${tag} was built before cannot be read`, error);
       return undefined;
     });
   }
 
-  async #present(tag: Tag): Promise<KnownBuild | undefined> {
-    const attempts = await this.attempts(tag);
+  async #known(attempts: Attempts | undefined): Promise<KnownBuild | undefined> {
     const asked = attempts && askedOf(latestOf(attempts));
     if (attempts === undefined || asked === undefined) return undefined;
     return { asked, lockDigest: asked.lockDigest, build: await this.status(attempts) };
@@ -100,6 +127,11 @@ export class KnownBuilds {
       (error) => report(`what became of ${build.tag} is not kept on its run`, error),
     );
   }
+}
+
+function attemptsOf(tag: Tag, found: readonly ClusterRun[]): Attempts | undefined {
+  // A long tag is shortened in the label: the whole one stands in the build.
+  return sortAttempts(found.filter((run) => askedOf(run)?.tag === tag));
 }
 
 function unreadable(run: ClusterRun): Failure {

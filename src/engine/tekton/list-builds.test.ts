@@ -118,6 +118,17 @@ describe('the builds of a namespace', () => {
     expect(slowest).toBeLessThan(1000);
   });
 
+  test('tell of one of them by asking for its name, however many there are', async () => {
+    for (let index = 0; index < 300; index += 1) finish(`build-${index}`, index);
+    open();
+    await engine.list({ limit: 1 });
+    const { tag, pipelinerun } = demoBuild('build-7');
+    const before = server.requests.length;
+    expect(await engine.get(tag)).toMatchObject({ name: 'build-7', state: 'succeeded' });
+    const asked = server.requests.slice(before).filter((one) => !one.startsWith('WATCH'));
+    expect(asked).toEqual([`GET ${path}/${pipelinerun}`, `GET ${path}/${pipelinerun}-r2`]);
+  });
+
   test('that were pruned come after those that are there, from their records', async () => {
     finish('there', 1);
     const both = finish('both', 2);

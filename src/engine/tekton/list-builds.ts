@@ -64,13 +64,16 @@ async function* entries(query: BuildQuery, options: ListOptions): AsyncGenerator
 
 const pastMark = 'record ';
 
+/** Milliseconds: a record is written once. */
+const recordsMayBe = 60_000;
+
 async function* pastEntries(
   present: ReadonlySet<string>,
   query: BuildQuery,
   { past }: ListOptions,
 ): AsyncGenerator<Entry> {
   const tags = (await past.tags()).filter((tag) => !present.has(tag));
-  const found = await Promise.all(tags.map((tag) => limit(() => past.find(tag))));
+  const found = await Promise.all(tags.map((tag) => limit(() => past.find(tag, recordsMayBe))));
   const sorted = found
     .filter((one) => one !== undefined)
     .filter(({ asked, build }) => matches(asked, query) && isState(build, query))

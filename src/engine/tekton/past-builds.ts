@@ -14,7 +14,8 @@ export interface PastBuild {
 
 /** The builds that the registry has records of. */
 export interface PastBuilds {
-  find(tag: Tag): Promise<PastBuild | undefined>;
+  /** `age`: milliseconds that what is told may be old; default: 0. */
+  find(tag: Tag, age?: number): Promise<PastBuild | undefined>;
   /** All of them, in no order. */
   tags(): Promise<readonly Tag[]>;
 }

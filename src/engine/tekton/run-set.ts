@@ -10,9 +10,12 @@ export class RunSet {
   readonly #cluster: Cluster;
   readonly #stop = new AbortController();
   readonly #runs = new Map<string, ClusterRun>();
+  /** By what their tag is as a label value. */
+  readonly #byTag = new Map<string, Map<string, ClusterRun>>();
   readonly #listeners = new Set<RunListener>();
   readonly #listed = Promise.withResolvers<void>();
   #watching = false;
+  #complete = false;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -23,6 +26,12 @@ export class RunSet {
     this.#begin();
     await this.#listed.promise;
     return this.#runs.values();
+  }
+
+  /** Those of a tag that are known now; undefined until all are known. */
+  ofTag(label: string): readonly ClusterRun[] | undefined {
+    this.#begin();
+    return this.#complete ? [...(this.#byTag.get(label)?.values() ?? [])] : undefined;
   }
 
   /** Hears of changes until the function that it gives is called. */
@@ -37,6 +46,9 @@ export class RunSet {
     const known = this.#runs.get(run.name);
     if (known !== undefined && !isNewer(run, known)) return;
     this.#runs.set(run.name, run);
+    const same = this.#byTag.get(tagOf(run));
+    if (same === undefined) this.#byTag.set(tagOf(run), new Map([[run.name, run]]));
+    else same.set(run.name, run);
     for (const listener of this.#listeners) listener(run, false);
   }
 
@@ -54,6 +66,7 @@ export class RunSet {
   async #watch(): Promise<void> {
     for await (const change of this.#cluster.watchRuns(this.#stop.signal)) {
       this.#apply(change);
+      this.#complete = true;
       this.#listed.resolve();
     }
   }
@@ -73,6 +86,9 @@ export class RunSet {
     // A new run of the same name may be there already.
     if (known !== undefined && known.uid !== run.uid) return;
     this.#runs.delete(run.name);
+    const same = this.#byTag.get(tagOf(run));
+    same?.delete(run.name);
+    if (same?.size === 0) this.#byTag.delete(tagOf(run));
     for (const listener of this.#listeners) listener(run, true);
   }
 }
