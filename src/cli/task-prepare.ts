@@ -3,10 +3,10 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { FailureError } from '../builds/failure.ts';
 import { findProductFile, readProduct } from '../config/read-product.ts';
-import { numberedUnits, planUnits, type Units } from '../plan/plan-units.ts';
+import { planUnits, type Units } from '../plan/plan-units.ts';
 import { productDigest } from '../product/load-product.ts';
+import { prepareResults } from '../steps/prepare-results.ts';
 import type { StepTurn } from '../steps/run-steps.ts';
-import { taskResults } from '../steps/task-input.ts';
 import { writeTaskPlan } from '../steps/task-plan.ts';
 import { lookUp } from './look-up.ts';
 import type { Asked } from './read-asked.ts';
@@ -51,15 +51,7 @@ async function readAsked({ input, configuration }: TaskContext): Promise<Asked> 
 }
 
 async function writeResults(folder: string, plan: string, units: Units): Promise<void> {
-  const images = numberedUnits(units);
-  const answers = {
-    [taskResults.plan]: plan,
-    // Tekton takes an array without elements for none at all.
-    [taskResults.units]: JSON.stringify(images.length > 0 ? images : ['none']),
-    [taskResults.images]: images.length > 0 ? 'yes' : 'no',
-    [taskResults.payload]: 'payload' in units ? 'yes' : 'no',
-    [taskResults.manifests]: 'manifests' in units ? 'yes' : 'no',
-  };
   await mkdir(folder, { recursive: true });
-  for (const [name, text] of Object.entries(answers)) await writeFile(join(folder, name), text);
+  for (const [name, text] of Object.entries(prepareResults(plan, units)))
+    await writeFile(join(folder, name), text);
 }

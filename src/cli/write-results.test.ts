@@ -2,6 +2,8 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { largeBuild } from '../../test/support/large-build.ts';
+import { terminationMessage } from '../../test/support/run-sizes.ts';
 import { assemblePlan } from '../plan/assemble-plan.ts';
 import type { Digest, Key } from '../plan/names.ts';
 import type { StepOf, StepOutput } from '../plan/plan.ts';
@@ -67,6 +69,22 @@ test.for([0, 1, 2])(
     );
   },
 );
+
+test('of more images than fit, as many are told as a container of five may say', async () => {
+  const { plan: largePlan, outputOf } = largeBuild(300, 1);
+  const all = new Map(
+    largePlan.steps
+      .filter(({ kind }) => kind === 'image')
+      .map((step) => [step, outputOf(step.id)] as const),
+  );
+  const said: string[] = [];
+  await writeResults(join(folder, 'results'), largePlan, all, (text) => said.push(text));
+  const results = await written();
+  const told = results['IMAGES'].split('\n').length;
+  expect(told).toBeGreaterThan(5);
+  expect(said).toHaveLength(300 - told);
+  expect(JSON.stringify(terminationMessage(results)).length).toBeLessThan((12 * 1024) / 5);
+});
 
 test('what appears meanwhile is not followed', async () => {
   await mkdir(join(folder, 'results'));

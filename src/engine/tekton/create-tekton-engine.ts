@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AskedBuild, Build, NewBuild } from '../../builds/build.ts';
 import type { BuildEvent } from '../../builds/event.ts';
-import type { Outcome } from '../../builds/failure.ts';
+import { FailureError, type Outcome } from '../../builds/failure.ts';
 import { isFinished } from '../../builds/fold.ts';
 import { ok } from '../../builds/result.ts';
 import { decideSubmission, type Existing } from '../../builds/submission.ts';
@@ -16,7 +16,7 @@ import type { Cluster, ClusterRun } from './cluster.ts';
 import { KnownBuilds } from './known-builds.ts';
 import { listBuilds } from './list-builds.ts';
 import type { PastBuild, PastBuilds } from './past-builds.ts';
-import { renderRun } from './render-run.ts';
+import { renderRun, tooLong } from './render-run.ts';
 import { cancelAnnotation, submissionAnnotation } from './run-names.ts';
 import { RunSet } from './run-set.ts';
 
@@ -60,6 +60,8 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
     const submission = randomUUID();
     const { namespace } = cluster;
     const run = renderRun(asked, { attempt, settings, namespace, url, submission, now: now() });
+    const refusal = tooLong(run);
+    if (refusal !== undefined) throw new FailureError(refusal);
     const created = await cluster.create(run);
     const made = created === 'exists' ? await cluster.run(run.metadata.name) : created;
     // An answer that was lost on its way is no reason to say that somebody else did it.

@@ -1,5 +1,6 @@
 import { attemptName } from '../../builds/attempt-name.ts';
 import type { AskedBuild, NewBuild } from '../../builds/build.ts';
+import type { Failure } from '../../builds/failure.ts';
 import { type TaskKind, type TaskSettings, type Tekton, taskKinds } from '../../config/tekton.ts';
 import type { ReportedBuild } from '../../steps/task-input.ts';
 import { renderPipelineSpec } from './render-pipeline.ts';
@@ -72,6 +73,20 @@ export function renderRun(asked: AskedBuild, options: RunOptions): NewPipelineRu
       },
       taskRunSpecs: taskKinds.map((kind) => taskRunSpec(kind, settings.tasks[kind])),
     },
+  };
+}
+
+/** Bytes of one string of a process's environment (MAX_ARG_STRLEN of Linux), `NAME=value` with its end: parameters become such. */
+const longestVariable = 128 * 1024;
+
+/** Why no container could be given what a run says; undefined where it can. */
+export function tooLong({ spec }: NewPipelineRun): Failure | undefined {
+  const long = spec.params.find(({ value }) => Buffer.byteLength(value) > longestVariable - 64);
+  if (long === undefined) return undefined;
+  return {
+    reason: 'run-refused',
+    detail: `What is asked for is too much for one run: its parameter ${long.name} has ${Buffer.byteLength(long.value)} bytes, and a container takes ${longestVariable}.`,
+    hint: 'Name fewer components in one request.',
   };
 }
 
