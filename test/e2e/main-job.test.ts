@@ -1,5 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,10 +13,14 @@ import {
 } from '../support/cluster.ts';
 import {
   type ClusterDemo,
-  installService,
+  followGuide,
+  guide,
   lacksUnderTag,
+  remoteOf,
   startClusterDemo,
 } from '../support/cluster-demo.ts';
+import { type PortForward, portForward } from '../support/port-forward.ts';
+import { pushReleased } from '../support/released-catalog.ts';
 import type { Json } from '../support/service.ts';
 import { tool } from '../support/tools.ts';
 
@@ -27,31 +30,28 @@ let space: TestNamespace;
 let target: TestNamespace;
 let demo: ClusterDemo;
 let remote: string;
-let forward: ChildProcess;
-let url: string;
+let forward: PortForward | undefined;
 let token: string;
 const folder = mkdtempSync(join(tmpdir(), 'tributary-e2e-'));
 const minutes = 60_000;
+
+/** The product as it pins everything: what the guide builds first. */
+let released: Build;
+/** The request of the proposal, and what asked for at the same time is needed later. */
+let first: Build;
+let second: Build;
+const bad = new Map<number, Build>();
 
 beforeAll(async () => {
   cluster = testCluster();
   space = await createNamespace(cluster, 'tributary');
   target = await createNamespace(cluster, 'operators');
   demo = await startClusterDemo(cluster);
-  remote = await installService(cluster, space, demo);
-  // Who asks is a ServiceAccount here; they may ask and vouch.
-  await space.kubectl(['create', 'serviceaccount', 'ada']);
-  for (const role of ['builder', 'approver'])
-    await space.kubectl([
-      ...['create', 'rolebinding', `ada-${role}`, `--role=tributary-${role}`],
-      `--serviceaccount=${space.name}:ada`,
-    ]);
-  token = (await space.kubectl(['create', 'token', 'ada'])).trim();
-  [forward, url] = await portForward();
-}, 10 * minutes);
+  remote = remoteOf(cluster, space);
+});
 
 afterAll(async () => {
-  forward?.kill();
+  forward?.[Symbol.dispose]();
   await demo?.[Symbol.asyncDispose]();
   await operatorSdk('cleanup', packageName).catch(() => {});
   await target?.[Symbol.asyncDispose]();
@@ -75,23 +75,8 @@ async function removeWhatTheDemoInstalled(): Promise<void> {
   if (ours.length > 0) await cluster.kubectl(['delete', ...ours, ...gone]);
 }
 
-/** kubectl chooses a port of this machine. */
-async function portForward(): Promise<[ChildProcess, string]> {
-  const child = spawn(
-    join(import.meta.dirname, '../../.tools/bin/kubectl'),
-    [
-      ...['--kubeconfig', cluster.kubeconfig, '--namespace', space.name],
-      ...['port-forward', 'service/tributary', ':8080'],
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  const [line] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
-  child.stdout?.resume();
-  return [child, `http://127.0.0.1:${/127\.0\.0\.1:(\d+)/.exec(line.toString())?.[1]}`];
-}
-
 async function call(path: string, body?: unknown): Promise<{ status: number; body: Json }> {
-  const response = await fetch(`${url}${path}`, {
+  const response = await fetch(`${forward?.url}${path}`, {
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
   });
@@ -102,7 +87,7 @@ async function call(path: string, body?: unknown): Promise<{ status: number; bod
 async function tributary(...args: string[]) {
   const { exitCode, stdout, stderr } = await run(
     process.execPath,
-    [join(import.meta.dirname, '../../src/cli.ts'), '--server', url, ...args],
+    [join(import.meta.dirname, '../../src/cli.ts'), '--server', forward?.url ?? '', ...args],
     { cwd: folder, env: { TRIBUTARY_TOKEN: token, HOME: folder } },
   );
   return { exitCode, text: `${stdout}${stderr}` };
@@ -119,15 +104,23 @@ async function operatorSdk(...args: string[]): Promise<void> {
   expect(exitCode, `${stdout}${stderr}`).toBe(0);
 }
 
-/** Vouches for the head of a pull request, and asks for it. */
-async function build(name: string, component: string, number: number): Promise<Build> {
-  const repository = join(demo.repositories, `${component}.git`);
-  const head = execFileSync('git', ['-C', repository, 'rev-parse', `refs/pull/${number}/head`]);
-  const ref = `${component}#${number}`;
-  const approved = await tributary('approve', `${ref}@${head.toString().trim()}`);
-  expect(approved.exitCode, approved.text).toBe(0);
-  const asked = await tributary('build', ref, '--name', name, '--json');
+/** Vouches for the heads of pull requests, and asks for them. */
+async function ask(name: string, pulls: Readonly<Record<string, number>>): Promise<Build> {
+  const refs = Object.entries(pulls).map(([component, number]) => `${component}#${number}`);
+  for (const [component, number] of Object.entries(pulls)) {
+    const repository = join(demo.repositories, `${component}.git`);
+    const head = execFileSync('git', ['-C', repository, 'rev-parse', `refs/pull/${number}/head`]);
+    const approved = await tributary('approve', `${component}#${number}@${head.toString().trim()}`);
+    expect(approved.exitCode, approved.text).toBe(0);
+  }
+  const asked = await tributary('build', ...refs, '--name', name, '--no-wait', '--json');
   return JSON.parse(asked.text.trim().split('\n').at(-1) ?? '');
+}
+
+/** A build that was asked for, when it is over. */
+async function ended({ tag }: Build): Promise<Build> {
+  await tributary('status', tag, '--follow');
+  return (await call(`/api/builds/${tag}`)).body;
 }
 
 /** What the demo's controller says in its pod, once its Deployment is the new one. */
@@ -140,28 +133,42 @@ async function greeting(): Promise<string> {
   ]);
 }
 
-/** What the demo's operator image is called in the CSV that OLM installed, and all else that it says. */
-async function installedCsv(): Promise<string> {
-  return target.kubectl(['get', 'csv', '--output=yaml']);
-}
-
 const packageName = 'openshift-pipelines-operator-rh';
 
-/** Waits until OLM has installed the version of a build. */
-async function installed({ tag }: Build): Promise<void> {
-  const version = `${packageName}.v1.7.0-t${tag.slice(tag.lastIndexOf('-') + 1)}`;
-  const phase = ['get', 'csv', version, '--output=jsonpath={.status.phase}'];
-  const look = () => target.kubectl(phase).catch(() => '');
-  await expect.poll(look, { timeout: 4 * minutes, interval: 1000 }).toBe('Succeeded');
+/** The version of a build, as its CSV is called. */
+function csvOf({ tag }: Build): string {
+  return `${packageName}.v1.7.0-t${tag.slice(tag.lastIndexOf('-') + 1)}`;
 }
+
+/** Waits until OLM has installed a version. */
+async function installed(csv: string): Promise<void> {
+  const phase = ['get', 'csv', csv, '--output=jsonpath={.status.phase}'];
+  const look = () => target.kubectl(phase).catch(() => '');
+  await expect.poll(look, { timeout: 4 * minutes, interval: 500 }).toBe('Succeeded');
+}
+
+test('the service is installed, and builds the product as it is, by the commands of the guide', {
+  timeout: 10 * minutes,
+}, async () => {
+  const printed = await followGuide(guide, cluster, space, demo);
+  // Who asks is a ServiceAccount here; the guide lets them ask, and from now on they may vouch.
+  await space.kubectl([
+    ...['create', 'rolebinding', 'ada-approver', '--role=tributary-approver'],
+    `--serviceaccount=${space.name}:ada`,
+  ]);
+  token = (await space.kubectl(['create', 'token', 'ada'])).trim();
+  forward = await portForward(cluster, space);
+  const [tag] = /first-[0-9a-f]{6}/.exec(printed) ?? [];
+  released = (await call(`/api/builds/${tag}`)).body;
+  expect(released).toMatchObject({ state: 'succeeded', failure: null, components: {} });
+  expect(lacksUnderTag(remote, released.tag, released.images)).toEqual([]);
+});
 
 describe('the request of the proposal', () => {
   const request = {
     name: 'test-my-thing',
     components: { 'tektoncd/pipeline': 'tektoncd/pipeline#4638' },
   };
-  let first: Build;
-  let second: Build;
 
   test('is refused while nobody vouches for its code, with the command that does', async () => {
     const { status, body } = await call('/', request);
@@ -179,67 +186,74 @@ describe('the request of the proposal', () => {
       `pipelinerun.tekton.dev/${body.pipelinerun}\n`,
     );
     first = body;
+    // Another one, of which code and operator are needed later, is built meanwhile.
+    second = await ask('another', { 'tektoncd/pipeline': 4704, 'tektoncd/operator': 1400 });
   });
 
-  test('comes to a build with every image under its tag', { timeout: 20 * minutes }, async () => {
-    const followed = await tributary('status', first.tag, '--follow');
-    expect(followed.exitCode, followed.text).toBe(0);
-    first = (await call(`/api/builds/${first.tag}`)).body;
+  test('comes to a build with every image under its tag, while the product as released is installed', {
+    timeout: 10 * minutes,
+  }, async () => {
+    await subscribe(await pushReleased(cluster, remote, released, packageName));
+    first = await ended(first);
     expect(first).toMatchObject({ state: 'succeeded', failure: null });
     expect(first.images).toHaveLength(9);
     expect(lacksUnderTag(remote, first.tag, first.images)).toEqual([]);
+    await installed(`${packageName}.v1.7.0`);
+    await expect.poll(greeting, { timeout: minutes }).not.toContain('4638');
+  });
+
+  test('takes the place of what is released, from a catalog that names nothing but the index', {
+    timeout: 10 * minutes,
+  }, async () => {
+    await offer(first.index.image);
+    await installed(csvOf(first));
+    await expect.poll(greeting, { timeout: minutes }).toContain('Greetings from pull request 4638');
+    expect(await crd('pipelines')).toContain('displayName');
+  });
+
+  test('makes room for a second build, with the CRD, the rights and the image of a pull request of the operator', {
+    timeout: 10 * minutes,
+  }, async () => {
+    second = await ended(second);
+    expect(second).toMatchObject({ state: 'succeeded', failure: null });
+    for (const number of [4701, 4703])
+      bad.set(number, await ask(`bad-${number}`, { 'tektoncd/pipeline': number }));
+    await offer(second.index.image);
+    await installed(csvOf(second));
+    await expect.poll(greeting, { timeout: minutes }).not.toContain('4638');
+    const csv = await target.kubectl(['get', 'csv', csvOf(second), '--output=yaml']);
+    expect(csv).toContain('tektonpruners.operator.tekton.example.com');
+    expect(csv).toContain('IMAGE_PRUNER_PRUNER');
+    expect(csv).toMatch(/resources:\n\s+- jobs\n/);
+  });
+
+  test('comes back under another name, built of nothing but what was made before', {
+    timeout: 10 * minutes,
+  }, async () => {
+    // Back to a version that was installed before OLM does not find: the same code has another one under another name.
+    const again = await ended(await ask('back-again', { 'tektoncd/pipeline': 4638 }));
+    expect(again.images.every(({ reused }) => reused)).toBe(true);
+    await offer(again.index.image);
+    await installed(csvOf(again));
+    await expect.poll(greeting, { timeout: minutes }).toContain('4638');
+    await operatorSdk('cleanup', packageName);
   });
 
   const bundleOf = ({ tag }: Build) =>
     `${cluster.tlsRegistry}/${space.name}/${packageName.replace(/-rh$/, '')}-bundle:${tag}`;
 
-  test('is installed by OLM, and answers in its pod', { timeout: 10 * minutes }, async () => {
-    await operatorSdk('run', 'bundle', bundleOf(first), ...cluster.runBundle);
-    await installed(first);
-    await expect.poll(greeting, { timeout: minutes }).toContain('Greetings from pull request 4638');
-    expect(await crd('pipelines')).toContain('displayName');
-  });
-
-  test('makes room for a second build, changed manifests too', {
-    timeout: 20 * minutes,
+  test('is installed by operator-sdk, which replaces it by a second build, changed manifests too', {
+    timeout: 10 * minutes,
   }, async () => {
-    second = await build('another', 'tektoncd/pipeline', 4704);
-    expect(second).toMatchObject({ state: 'succeeded', failure: null });
+    await operatorSdk('run', 'bundle', bundleOf(first), ...cluster.runBundle);
+    await installed(csvOf(first));
+    await expect.poll(greeting, { timeout: minutes }).toContain('Greetings from pull request 4638');
     await operatorSdk('run', 'bundle-upgrade', bundleOf(second));
-    await installed(second);
+    await installed(csvOf(second));
     await expect.poll(greeting, { timeout: minutes }).not.toContain('4638');
     expect(await crd('tasks')).toContain('How long the step may take');
     await operatorSdk('cleanup', packageName);
     expect(await target.kubectl(['get', 'csv,subscription', '--output=name'])).toBe('');
-  });
-
-  test('is installed from a catalog that names nothing but the index, and again under another name', {
-    timeout: 20 * minutes,
-  }, async () => {
-    await subscribe(first);
-    await installed(first);
-    await offer(second);
-    await installed(second);
-    // Back to a version that was installed before OLM does not find: the same code has another one under another name.
-    const again = await build('back-again', 'tektoncd/pipeline', 4638);
-    expect(again.images.every(({ reused }) => reused)).toBe(true);
-    await offer(again);
-    await installed(again);
-    await expect.poll(greeting, { timeout: minutes }).toContain('4638');
-  });
-
-  test('of the operator brings its CRD, its rights and its image into the installed CSV', {
-    timeout: 20 * minutes,
-  }, async () => {
-    const operator = await build('operator', 'tektoncd/operator', 1400);
-    expect(operator).toMatchObject({ state: 'succeeded', failure: null });
-    await offer(operator);
-    await installed(operator);
-    const csv = await installedCsv();
-    expect(csv).toContain('tektonpruners.operator.tekton.example.com');
-    expect(csv).toContain('IMAGE_PRUNER_PRUNER');
-    expect(csv).toMatch(/resources:\n\s+- jobs\n/);
-    await operatorSdk('cleanup', packageName);
   });
 });
 
@@ -247,22 +261,20 @@ async function crd(plural: string): Promise<string> {
   return cluster.kubectl(['get', 'crd', `${plural}.tekton.example.com`, '--output=yaml']);
 }
 
-function catalog({ index }: Build): object {
-  return {
+/** Lets a catalog be that of an index image: it says nothing else. */
+async function offer(image: string): Promise<void> {
+  const catalog = {
     apiVersion: 'operators.coreos.com/v1alpha1',
     kind: 'CatalogSource',
     metadata: { name: 'tributary' },
-    spec: { sourceType: 'grpc', image: index.image },
+    spec: { sourceType: 'grpc', image },
   };
+  await target.kubectl(['apply', '--filename=-'], JSON.stringify(catalog));
 }
 
-async function offer(build: Build): Promise<void> {
-  await target.kubectl(['apply', '--filename=-'], JSON.stringify(catalog(build)));
-}
-
-/** Makes a subscription to what a build's index offers. */
-async function subscribe(build: Build): Promise<void> {
-  await offer(build);
+/** Makes a subscription to what an index offers. */
+async function subscribe(image: string): Promise<void> {
+  await offer(image);
   const objects = [
     {
       apiVersion: 'operators.coreos.com/v1',
@@ -293,7 +305,7 @@ test.for([
     timeout: 10 * minutes,
   },
   async ([, number, reason]) => {
-    const failed = await build(`bad-${number}`, 'tektoncd/pipeline', number);
+    const failed = await ended(bad.get(number) as Build);
     expect(failed).toMatchObject({ state: 'failed', failure: { owner: 'ref', reason } });
     const condition = '--output=jsonpath={.status.conditions[0].status}';
     expect(await space.kubectl(['get', 'pipelinerun', failed.pipelinerun, condition])).toBe(

@@ -1,12 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { withFurtherProduct } from '../../examples/demo/further-components.ts';
 import { startGitServer } from '../../examples/git-server.ts';
-import { makeRepositories } from '../../examples/make-repositories.ts';
+import { type DemoSize, makeRepositories } from '../../examples/make-repositories.ts';
 import { addresses } from '../cluster/places.ts';
 import type { TestCluster, TestNamespace } from './cluster.ts';
+import { commandsOf, runCommands } from './guide.ts';
 import { digestIn } from './images.ts';
 
 /** The demo's outside world where the pods of a cluster reach it: repositories on a git server, base images in the cluster's registry. */
@@ -20,12 +30,16 @@ export interface ClusterDemo extends AsyncDisposable {
 const examples = join(import.meta.dirname, '../../examples');
 
 /** Starts it. The registry keeps the base images for later runs. */
-export async function startClusterDemo(cluster: TestCluster): Promise<ClusterDemo> {
+export async function startClusterDemo(
+  cluster: TestCluster,
+  size: DemoSize = 'small',
+): Promise<ClusterDemo> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-cluster-demo-'));
   const repositories = join(folder, 'repositories');
-  makeRepositories(repositories, 'small', besideTekton);
+  makeRepositories(repositories, size, besideTekton);
   const product = join(folder, 'product.yaml');
-  writeFileSync(product, productOf(readFileSync(join(examples, 'demo/product.yaml'), 'utf8')));
+  const text = readFileSync(join(examples, 'demo/product.yaml'), 'utf8');
+  writeFileSync(product, productOf(size === 'real' ? withFurtherProduct(text) : text));
   const server = await startGitServer(repositories, 0, addresses.host);
   execFileSync(join(examples, 'base-images.sh'), [cluster.registry], {
     env: { ...process.env, REGISTRY_AUTH_FILE: join(cluster.pushSecret, 'config.json') },
@@ -71,57 +85,104 @@ function copyImage({ pushSecret }: TestCluster, from: string, to: string): void 
   );
 }
 
-/** Installs the service as docs/guides/install-on-a-cluster.md says; gives the path of its remote. */
+/** What the guide says, to its last line, which is a first build. */
+export const guide = commandsOf('guides/install-on-a-cluster.md', 'Kubernetes');
+
+/** Installs the service by the commands of the guide; gives the path of its remote. */
 export async function installService(
   cluster: TestCluster,
   space: TestNamespace,
   demo: ClusterDemo,
   configuration: object = {},
 ): Promise<string> {
-  const remote = `${cluster.registry}/${space.name}`;
-  const folder = mkdtempSync(join(tmpdir(), 'tributary-deploy-'));
+  const last = guide.findIndex((command) => command.includes('rollout status'));
+  await followGuide(guide.slice(0, last + 1), cluster, space, demo, configuration);
+  return remoteOf(cluster, space);
+}
+
+/** `REGISTRY/PATH` that the service of a namespace pushes to. */
+export function remoteOf({ registry }: TestCluster, { name }: TestNamespace): string {
+  return `${registry}/${name}`;
+}
+
+/**
+ * Does what a person does who reads the guide: the commands as they stand there, with another namespace and another port, in a folder with
+ * `deploy/` and a product.yaml, with an editor that knows this cluster. Gives what they printed.
+ */
+export async function followGuide(
+  commands: readonly string[],
+  cluster: TestCluster,
+  space: TestNamespace,
+  demo: ClusterDemo,
+  configuration: object = {},
+): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-guide-'));
+  const checkout = join(examples, '..');
   try {
-    cpSync(join(examples, '../deploy'), folder, { recursive: true });
-    const overlay = join(folder, 'overlays/kubernetes');
-    cpSync(demo.product, join(overlay, 'product.yaml'));
-    change(join(overlay, 'config.yaml'), (given) => ({
-      ...given,
-      url: `http://tributary.${space.name}.svc:8080`,
-      urls: { 'https://github.com/': demo.git },
-      mirrors: { 'registry.example.com': cluster.registry },
-      registries: { [hostOf(cluster.registry)]: { insecure: cluster.insecure } },
-      remotes: {
-        demo: {
-          ...{ push: remote, default: true, insecure: cluster.insecure },
-          authfile: '/etc/tributary-push/auth.json',
-        },
-      },
-      tekton: { ...(given['tekton'] as object), image: cluster.image, tasks: lean },
-      ...configuration,
-    }));
-    change(join(overlay, 'kustomization.yaml'), (given) => {
-      const [, newName, newTag] = /^(.*):([^:]*)$/.exec(cluster.image) ?? [];
-      return { ...given, namespace: space.name, images: [{ name: 'tributary', newName, newTag }] };
+    cpSync(join(checkout, 'deploy'), join(folder, 'deploy'), { recursive: true });
+    for (const name of ['src', 'node_modules', 'package.json'])
+      symlinkSync(join(checkout, name), join(folder, name));
+    cpSync(demo.product, join(folder, 'product.yaml'));
+    const containers = join(folder, '.config/containers');
+    mkdirSync(containers, { recursive: true });
+    cpSync(join(cluster.pushSecret, 'config.json'), join(containers, 'auth.json'));
+    writeEditor(folder, cluster, space, demo, configuration);
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const placed = commands.map((command) =>
+      command
+        .replaceAll(/(-n |=)tributary(?=[ :)]|$)/g, `$1${space.name}`)
+        .replace('8080:8080', `${port}:8080`)
+        .replace('127.0.0.1:8080', `127.0.0.1:${port}`),
+    );
+    return await runCommands(placed, folder, {
+      PATH: `${join(checkout, '.tools/bin')}:${process.env['PATH']}`,
+      ...{ HOME: folder, EDITOR: join(folder, 'editor'), KUBECONFIG: cluster.kubeconfig },
     });
-    change(join(overlay, 'namespace.yaml'), (given) => ({
-      ...given,
-      metadata: { ...(given['metadata'] as object), name: space.name },
-    }));
-    await space.kubectl([
-      ...['create', 'secret', 'generic', 'tributary-push'],
-      `--from-file=auth.json=${join(cluster.pushSecret, 'config.json')}`,
-    ]);
-    await cluster.kubectl(['apply', '-k', overlay]);
-    await space.kubectl(['rollout', 'status', 'deployment/tributary', '--timeout=120s']);
   } finally {
     rmSync(folder, { recursive: true });
   }
-  return remote;
 }
 
-/** Nodes that do not count their disk have none to ask for; and two processors are shared by all pods of a build. */
+/** Writes the program that edits what the guide says is to be edited, and the namespace with it. */
+function writeEditor(
+  folder: string,
+  cluster: TestCluster,
+  space: TestNamespace,
+  demo: ClusterDemo,
+  configuration: object,
+): void {
+  const edited = join(folder, 'edited');
+  cpSync(join(folder, 'deploy/overlays/kubernetes'), edited, { recursive: true });
+  change(join(edited, 'config.yaml'), (given) => ({
+    ...given,
+    url: `http://tributary.${space.name}.svc:8080`,
+    urls: { 'https://github.com/': demo.git },
+    mirrors: { 'registry.example.com': cluster.registry },
+    registries: { [hostOf(cluster.registry)]: { insecure: cluster.insecure } },
+    remotes: {
+      demo: {
+        ...{ push: remoteOf(cluster, space), default: true, insecure: cluster.insecure },
+        authfile: '/etc/tributary-push/auth.json',
+      },
+    },
+    tekton: { ...(given['tekton'] as object), image: cluster.image, tasks: lean },
+    ...configuration,
+  }));
+  change(join(edited, 'kustomization.yaml'), (given) => {
+    const [, newName, newTag] = /^(.*):([^:]*)$/.exec(cluster.image) ?? [];
+    return { ...given, namespace: space.name, images: [{ name: 'tributary', newName, newTag }] };
+  });
+  change(join(edited, 'namespace.yaml'), (given) => ({
+    ...given,
+    metadata: { ...(given['metadata'] as object), name: space.name },
+  }));
+  const editor = `#!/bin/sh -e\n[ -f "$1" ] && [ -f "$2" ]\ncp ${edited}/* "$(dirname "$1")"\n`;
+  writeFileSync(join(folder, 'editor'), editor, { mode: 0o755 });
+}
+
+/** What builds ask for in tests. Nodes that do not count their disk have none to ask for; and two processors are shared by all pods of a build. */
 const small = { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '6Gi' } };
-const lean = { payload: small, manifests: small, images: small };
+export const lean = { payload: small, manifests: small, images: small };
 
 type Fields = Readonly<Record<string, unknown>>;
 
