@@ -2,15 +2,24 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { answers } from './answers.ts';
 import { cold, efficiency, warm } from './builds.ts';
+import { clusterAnswers } from './cluster-answers.ts';
+import { clusterBuilds } from './cluster-builds.ts';
+import { clusterHistory } from './cluster-history.ts';
 import { history } from './history.ts';
 import { payload } from './payload.ts';
+import { sizes } from './sizes.ts';
 import { holds, type Row, renderTable } from './table.ts';
 import { type BenchWorld, say, startBenchWorld } from './world.ts';
 
 /** Each measures one row or some that share their work. */
 const measurements: Readonly<
   Record<string, (world: BenchWorld, repeats: number) => Promise<Row[]>>
-> = { answers, history, payload, warm, cold, efficiency };
+> = {
+  ...{ answers, history, payload, warm, cold, efficiency, sizes },
+  'cluster-answers': clusterAnswers,
+  'cluster-history': clusterHistory,
+  'cluster-builds': clusterBuilds,
+};
 
 /**
  * `make bench`: prints the table of docs/benchmarks.md with the figures of this machine; the exit code says whether all of them hold. What
@@ -21,13 +30,16 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true },
     repeats: { type: 'string', default: '3' },
     json: { type: 'boolean', default: false },
+    // `small` tries whether it works; its figures say little.
+    demo: { type: 'string', default: 'real' },
   },
 });
 const chosen = values.only ?? Object.keys(measurements);
 const unknown = chosen.filter((name) => !(name in measurements));
-if (unknown.length > 0 || !(Number(values.repeats) >= 1)) {
+const { demo } = values;
+if (unknown.length > 0 || !(Number(values.repeats) >= 1) || (demo !== 'real' && demo !== 'small')) {
   process.stderr.write(
-    `usage: node test/bench/main.ts [--only ${Object.keys(measurements).join('|')}]… [--repeats N] [--json]\n`,
+    `usage: node test/bench/main.ts [--only ${Object.keys(measurements).join('|')}]… [--repeats N] [--json] [--demo real|small]\n`,
   );
   process.exit(2);
 }
@@ -35,7 +47,7 @@ if (unknown.length > 0 || !(Number(values.repeats) >= 1)) {
 const began = performance.now();
 const rows: Row[] = [];
 {
-  await using world = await startBenchWorld();
+  await using world = await startBenchWorld(demo);
   for (const name of chosen)
     rows.push(...((await measurements[name]?.(world, Number(values.repeats))) ?? []));
 }

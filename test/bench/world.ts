@@ -3,28 +3,30 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { anyPorts, startDemoEnvironment } from '../../examples/demo-environment.ts';
+import type { DemoSize } from '../../examples/make-repositories.ts';
 import type { Build } from '../../src/builds/build.ts';
 import { baseRegistry } from '../support/base-registry.ts';
 import type { DemoWorld } from '../support/demo-world.ts';
 import type { RunningService } from '../support/service.ts';
 
-/** The demo's outside world of real size, for measurements. */
+/** The demo's outside world, for measurements. */
 export interface BenchWorld extends DemoWorld, AsyncDisposable {
   readonly folder: string;
+  readonly size: DemoSize;
 }
 
 /** Starts git server and registry in a new folder. */
-export async function startBenchWorld(): Promise<BenchWorld> {
+export async function startBenchWorld(size: DemoSize): Promise<BenchWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-bench-'));
   const kept = existsSync(baseRegistry);
   if (kept) cpSync(baseRegistry, join(folder, 'registry'), { recursive: true });
-  const world = await startDemoEnvironment(folder, anyPorts, 'real');
+  const world = await startDemoEnvironment(folder, anyPorts, size);
   if (!kept) {
     mkdirSync(join(baseRegistry, '..'), { recursive: true });
     cpSync(join(folder, 'registry'), baseRegistry, { recursive: true });
   }
   return {
-    ...{ folder, registry: world.registry, git: world.git, product: world.product },
+    ...{ folder, size, registry: world.registry, git: world.git, product: world.product },
     repositories: join(folder, 'repositories'),
     async [Symbol.asyncDispose]() {
       await world.close();
@@ -33,15 +35,17 @@ export async function startBenchWorld(): Promise<BenchWorld> {
   };
 }
 
-/** A request and its build, with the milliseconds from the request to the end. */
+/** A request and its build, with the milliseconds from the request to the end; `answered` hears of the answer. */
 export async function timedBuild(
   service: RunningService,
   name: string,
   components: Readonly<Record<string, string>>,
+  answered: (build: Build) => void = () => {},
 ): Promise<{ build: Build; milliseconds: number }> {
   const began = performance.now();
   const { status, body } = await service.post('/', { name, components });
   if (status !== 201) throw new Error(`${name}: ${status} ${JSON.stringify(body)}`);
+  answered(body);
   const build = await service.ended(body.tag, 30);
   const milliseconds = performance.now() - began;
   if (build.state !== 'succeeded') throw new Error(`${name}: ${JSON.stringify(build.failure)}`);
