@@ -123,7 +123,7 @@ test('a reader who goes away frees what it held', async () => {
   await readUntil(response, /started"/);
   expect(service.endedStreams).toBe(0);
   response.destroy();
-  await vi.waitFor(() => expect(service.endedStreams).toBe(1));
+  await vi.waitFor(() => expect(service.endedStreams).toBe(1), 10_000);
 });
 
 test('the end of the service ends streams, and no connection holds it up', async () => {

@@ -351,7 +351,7 @@ describe('Ctrl-C', () => {
     service.cancel = () => new Promise(() => {});
     io.interruptWhen((out) => out.includes('prepare: started'), 2);
     void run(['build', ref, '--name', 'n'], { service, io });
-    await vi.waitFor(() => expect(io.exits).toEqual([130]));
+    await vi.waitFor(() => expect(io.exits).toEqual([130]), 10_000);
   });
 });
 

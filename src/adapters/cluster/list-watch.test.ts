@@ -57,12 +57,12 @@ describe('a list-watch', () => {
     for (const name of many) put(name, 'old');
     put('not-ours', 'old', {} as never);
     const watching = follow();
-    await vi.waitFor(() => expect(known.size).toBe(600));
+    await vi.waitFor(() => expect(known.size).toBe(600), 10_000);
     expect(server.requests.filter((one) => one.startsWith('GET'))).toHaveLength(3);
     put('run-007', 'new');
     put('not-ours', 'new', {} as never);
     server.remove(path, 'run-008');
-    await vi.waitFor(() => expect(known.size).toBe(599));
+    await vi.waitFor(() => expect(known.size).toBe(599), 10_000);
     expect(known.get('run-007')).toBe('new');
     expect(changes).toHaveLength(3);
     stop.abort();

@@ -179,7 +179,7 @@ test('tells what other processes write, and not what it writes itself', async ()
   other.append(build.tag, 1, '2026-01-01T00:00:00.000Z', [
     { change: { kind: 'started' }, sequence: 0 },
   ]);
-  await vi.waitFor(() => expect(heard).toHaveBeenCalled());
+  await vi.waitFor(() => expect(heard).toHaveBeenCalled(), 10_000);
   other.close();
   unwatch();
 });

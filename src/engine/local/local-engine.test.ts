@@ -154,11 +154,11 @@ describe('the local engine', { timeout: 30_000 }, () => {
       await (await rig.another({ now: () => new Date(now) })).close();
     }
     const next = await rig.another({ now: () => new Date(now) });
-    await vi.waitFor(async () => expect(await next.engine.get(old.tag)).toBeUndefined());
+    await vi.waitFor(async () => expect(await next.engine.get(old.tag)).toBeUndefined(), 10_000);
     await vi.waitFor(() => {
       for (const folder of ['runs', 'logs', 'git'])
         expect(existsSync(join(rig.state, folder, old.tag))).toBe(false);
-    });
+    }, 10_000);
     expect((await next.engine.get(young.tag))?.state).toBe('succeeded');
     for (const folder of ['runs', 'logs'])
       expect(existsSync(join(rig.state, folder, young.tag))).toBe(true);
