@@ -32,7 +32,8 @@ export interface TestCluster {
 }
 
 /**
- * The cluster of E2E_KUBECONFIG, with E2E_REGISTRY, E2E_IMAGE and DOCKER_CONFIG; else the one that `make cluster` started.
+ * The cluster of E2E_KUBECONFIG, with E2E_REGISTRY, E2E_IMAGE and DOCKER_CONFIG, and where it is cut off from quay.io and
+ * Docker Hub, E2E_OPM and E2E_BUSYBOX; else the one that `make cluster` started.
  * Throws where there is none: a skipped test proves nothing.
  */
 export function testCluster(): TestCluster {
@@ -71,8 +72,11 @@ function givenCluster(kubeconfig: string): TestCluster {
     insecure: false,
     pushSecret: demanded('DOCKER_CONFIG', 'a folder whose config.json may push to E2E_REGISTRY'),
     image: demanded('E2E_IMAGE', 'what `make image` built, pushed to where pods pull it from'),
-    runBundle: [],
-    opm: 'quay.io/operator-framework/opm:v1.63.0',
+    runBundle: [
+      ...(env['E2E_OPM'] ? ['--index-image', env['E2E_OPM']] : []),
+      ...(env['E2E_BUSYBOX'] ? ['--decompression-image', env['E2E_BUSYBOX']] : []),
+    ],
+    opm: env['E2E_OPM'] || 'quay.io/operator-framework/opm:v1.63.0',
     ours: false,
   };
 }
