@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { demoBuild } from '../../test/support/demo-build.ts';
 import { exampleBuild } from '../../test/support/fake-service.ts';
 import { memoryApprovals } from '../../test/support/memory-approvals.ts';
+import { demandTrust } from '../access/trust.ts';
 import { failed, ok } from '../builds/result.ts';
 import type { Engine } from '../engine/engine.ts';
 import { createBuildService, type ServiceParts } from './build-service.ts';
@@ -26,7 +27,8 @@ beforeEach(() => {
       return ok(exampleBuild);
     },
   } as unknown as Engine;
-  service = createBuildService({
+  const approvals = memoryApprovals();
+  const parts: Partial<ServiceParts> = {
     engine,
     url: () => undefined,
     resolve: async () => ok({ ...demoBuild('x'), read: { 'tektoncd/pipeline': reading } }),
@@ -34,9 +36,13 @@ beforeEach(() => {
       done.push('plan');
       return failed({ reason: 'merge-conflict', detail: '', hint: '' });
     },
-    approvals: memoryApprovals(),
-    trust: { demand: 'allowed', owners: new Set(), ownerOf: async () => undefined },
-  } as unknown as ServiceParts);
+    approvals,
+    vouched: (read) =>
+      demandTrust(read, {
+        ...{ demand: 'allowed', owners: new Set(), ownerOf: async () => undefined, approvals },
+      }),
+  };
+  service = createBuildService(parts as ServiceParts);
 });
 
 const refused = { ok: false, failures: [{ reason: 'not-approved' }] };

@@ -1,5 +1,4 @@
 import type { Approvals } from '../access/approvals.ts';
-import { demandTrust, type TrustParts } from '../access/trust.ts';
 import type { Build } from '../builds/build.ts';
 import { attempt, type Failure, type Outcome } from '../builds/failure.ts';
 import { failed, ok } from '../builds/result.ts';
@@ -36,21 +35,19 @@ export interface ServiceParts {
   >;
   checks(): Promise<Readiness['checks']>;
   readonly approvals: Approvals;
-  readonly trust: Omit<TrustParts, 'approvals'>;
+  /** Whether the refs of a build may be built (src/access/trust.ts). */
+  vouched(read: Build['components']): Promise<Outcome<unknown>>;
 }
 
 /** Tirelessly the same: reads a tag, asks the engine, adds links. */
 export function createBuildService(parts: ServiceParts): Service {
-  const { engine, configuration } = parts;
+  const { engine, configuration, vouched } = parts;
 
   const withLinks = (build: Build): LinkedBuild => {
     const url = parts.url();
     if (url === undefined) return build;
     return { ...build, links: renderLinks(url, build.tag, referencesOf(build)) };
   };
-
-  const vouched = (read: Build['components']) =>
-    demandTrust(read, { ...parts.trust, approvals: parts.approvals });
 
   const find = async (tag: string): Promise<Outcome<Build>> => {
     const parsed = parseTag(tag);

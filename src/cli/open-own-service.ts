@@ -65,12 +65,13 @@ export async function openOwnService(options: OwnServiceOptions): Promise<OwnSer
   const access = await openAccess(configuration, environment);
   const { guard, approvals } = opening.adopt(access, (one) => one.close());
   const engine = observe(opened.engine);
-  const { ownerOf, ...parts } = requestParts({
+  const parts = requestParts({
     configuration,
     product,
     environment,
     scratch: scratch.folder,
     signal: ending.signal,
+    trust: { ...trustOf(configuration), approvals },
     // A command by itself has the time of whoever typed it.
     ...(url !== undefined && { answerSeconds: configuration.limits['answer-seconds'] }),
   });
@@ -81,7 +82,6 @@ export async function openOwnService(options: OwnServiceOptions): Promise<OwnSer
     url: () => url,
     ...parts,
     approvals,
-    trust: { ...trustOf(configuration), ownerOf },
   });
   const openedAll = opening.move();
   const close = async () => {

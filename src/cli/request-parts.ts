@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import type { TrustParts } from '../access/trust.ts';
+import { demandTrust, type TrustParts } from '../access/trust.ts';
 import { createBuilder } from '../adapters/builder/buildah.ts';
 import { toolSet } from '../adapters/builder/tool-set.ts';
 import { openGit } from '../adapters/git/git.ts';
@@ -40,6 +40,8 @@ interface RequestPartsOptions {
   /** For small files. */
   readonly scratch: string;
   readonly signal: AbortSignal;
+  /** What is demanded of refs; the product as it is has none. */
+  readonly trust: Omit<TrustParts, 'ownerOf'>;
   /** Seconds after which a request is answered in any case; without it, whoever asks has time. */
   readonly answerSeconds?: number;
 }
@@ -50,9 +52,7 @@ const probeSeconds = 3;
 /** Milliseconds that a server may be silent while somebody waits for an answer. */
 const idle = 10_000;
 
-interface RequestParts
-  extends Pick<ServiceParts, 'resolve' | 'plan' | 'checks'>,
-    Pick<TrustParts, 'ownerOf'> {
+interface RequestParts extends Pick<ServiceParts, 'resolve' | 'plan' | 'checks' | 'vouched'> {
   /** What is wrong with a release of the product as it is: for what a build would fail that changes nothing. */
   examine(release: string): Promise<readonly Failure[]>;
 }
@@ -64,6 +64,7 @@ export function requestParts({
   environment,
   scratch,
   signal,
+  trust,
   answerSeconds,
 }: RequestPartsOptions): RequestParts {
   const tools = once(async () => {
@@ -86,9 +87,14 @@ export function requestParts({
     const context = {
       ...answering,
       ...{ configuration, platform: platformOf(process.arch), verdicts, locate: locateIn(text) },
+      vouched,
     };
     return resolveRequest(request, known, context);
   });
+
+  const ownerOf: TrustParts['ownerOf'] = async (reading) =>
+    findOwner(reading, (await tools()).answering);
+  const vouched = (read: LockedRequest['read']) => demandTrust(read, { ...trust, ownerOf });
 
   /** Does what `prepare` does, publishing nothing. */
   const preparing = <Value>(
@@ -147,9 +153,12 @@ export function requestParts({
     const resolved: Resolution = await inTime(resolveOnce(request), answerSeconds, () =>
       failed(tooSlow(request, answerSeconds ?? 0)),
     );
-    if (resolved.ok || resolved.lock === undefined || !sound) return resolved;
+    if (resolved.ok || resolved.locked === undefined || !sound) return resolved;
+    const { lock, read } = resolved.locked;
+    const trusted = await vouched(read);
+    if (!trusted.ok) return failed(...resolved.failures, ...trusted.failures);
     const left = answerSeconds && Math.max(0, answerSeconds - (performance.now() - began) / 1000);
-    const outside = await inTime(lookOutside(resolved.lock), left, () => []);
+    const outside = await inTime(lookOutside(lock), left, () => []);
     return failed(...resolved.failures, ...outside);
   };
 
@@ -216,10 +225,7 @@ export function requestParts({
     ),
   );
 
-  const ownerOf: TrustParts['ownerOf'] = async (reading) =>
-    findOwner(reading, (await tools()).answering);
-
-  return { resolve, plan, checks, examine, ownerOf };
+  return { resolve, plan, checks, examine, vouched };
 }
 
 function silent(push: string): Failure {

@@ -1,5 +1,5 @@
 import type { RefReading } from '../builds/build.ts';
-import { demand, type Failure, FailureError } from '../builds/failure.ts';
+import { demand, type Failure, FailureError, type Outcome } from '../builds/failure.ts';
 import type { FileTree } from '../plan/file-tree.ts';
 import type { PinnedSource } from '../plan/lock.ts';
 import type { CommitSha, ComponentName } from '../plan/names.ts';
@@ -56,6 +56,7 @@ export async function resolveProduct(
     allTracked: Object.values(product.releases).map(({ branch }) => branch),
   };
   const changed = wish === undefined ? undefined : await resolveRef(wish, target, outside);
+  if (changed !== undefined) demand(await outside.vouched({ product: changed.reading }));
   const source = changed?.source ?? base;
   const mirror = await outside.mirrors.mirror(url);
   const { commit } = await combineSource(source, target.title, mirror);
@@ -76,6 +77,8 @@ export interface ProductChecks {
   /** Places in product.yaml. */
   readonly locate: Locate;
   readonly verdicts: ProductVerdicts;
+  /** Whether refs may be built: asked before anything of theirs is read but how their commits are related. */
+  readonly vouched: (read: Readonly<Record<string, RefReading>>) => Promise<Outcome<unknown>>;
 }
 
 /** The repository of a component: where product.yaml says, else where upstream_sources.yaml says. */

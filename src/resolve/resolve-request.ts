@@ -36,7 +36,7 @@ export type Resolution =
   | Extract<Outcome<LockedRequest>, { readonly ok: true }>
   | (Extract<Outcome<LockedRequest>, { readonly ok: false }> & {
       /** Where the product alone is wrong: what of it is right, so that it can be looked at further. */
-      readonly lock?: Lock;
+      readonly locked?: Pick<LockedRequest, 'lock' | 'read'>;
     });
 
 /**
@@ -67,8 +67,8 @@ export async function resolveRequest(
   const [first, ...rest] = [...problems, ...wrong];
   if (first !== undefined && wrong.length > 0) return failed(first, ...rest);
   const lock = assembleLock(request, product, context, source, components.sources);
-  if (first !== undefined) return { ...failed(first, ...rest), lock };
   const read = { ...(reading === undefined ? {} : { product: reading }), ...components.read };
+  if (first !== undefined) return { ...failed(first, ...rest), locked: { lock, read } };
   return ok({ lock, lockDigest: lockDigest(lock), read });
 }
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type GitServer, startGitServer } from '../../examples/git-server.ts';
 import { openGit } from '../../src/adapters/git/git.ts';
 import { demand } from '../../src/builds/failure.ts';
+import { failed, ok } from '../../src/builds/result.ts';
 import { Configuration } from '../../src/config/config.ts';
 import type { PinnedSource } from '../../src/plan/lock.ts';
 import { parseProduct } from '../../src/product/load-product.ts';
@@ -10,7 +11,7 @@ import { locateIn } from '../../src/product/place.ts';
 import { checkRequest } from '../../src/request/check-request.ts';
 import { parseRequest } from '../../src/request/parse-request.ts';
 import { ProductVerdicts } from '../../src/resolve/product-verdicts.ts';
-import { resolveRequest } from '../../src/resolve/resolve-request.ts';
+import { type ResolveContext, resolveRequest } from '../../src/resolve/resolve-request.ts';
 import { shared } from '../../src/resolve/shared-servers.ts';
 import {
   createRepository,
@@ -149,9 +150,12 @@ async function makeWorld(root: string): Promise<World> {
   };
 }
 
-const checks = { locate: locateIn(undefined), verdicts: new ProductVerdicts() };
+const checks = {
+  ...{ locate: locateIn(undefined), verdicts: new ProductVerdicts() },
+  vouched: async () => ok(undefined),
+};
 
-async function resolve(body: object) {
+async function resolve(body: object, more: Partial<ResolveContext> = {}) {
   const configuration = Configuration.parse({
     urls: { 'https://github.com/': world.server.url },
     remotes: { demo: { push: '127.0.0.1:5000/demo', default: true } },
@@ -162,7 +166,7 @@ async function resolve(body: object) {
   return resolveRequest(checked, product, {
     ...git,
     servers: shared(git.servers, Date.now),
-    ...{ configuration, platform: 'linux/amd64', ...checks },
+    ...{ configuration, platform: 'linux/amd64', ...checks, ...more },
   });
 }
 
@@ -421,6 +425,21 @@ test('a change of the productization repository counts with what it pins', async
     ok: false,
     failures: [{ reason: 'host-not-allowed', pointer: '/product' }],
   });
+});
+
+test('what nobody vouches for is not looked at', async () => {
+  const asked: object[] = [];
+  const refusal = { reason: 'not-approved', detail: 'Nobody has.', hint: 'Approve it.' } as const;
+  const vouched: ResolveContext['vouched'] = async (read) => {
+    asked.push(read);
+    return failed(refusal);
+  };
+  const product = 'openshift-pipelines/productization#4';
+  expect(await resolve({ product }, { vouched })).toMatchObject({
+    ok: false,
+    failures: [{ reason: 'not-approved', pointer: '/product' }],
+  });
+  expect(asked).toMatchObject([{ product: { ref: product } }]);
 });
 
 test('a git server that is away is no fault of the ref', async () => {

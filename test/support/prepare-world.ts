@@ -4,6 +4,7 @@ import { type GitServer, startGitServer } from '../../examples/git-server.ts';
 import { makeRepositories } from '../../examples/make-repositories.ts';
 import { openGit } from '../../src/adapters/git/git.ts';
 import { demand } from '../../src/builds/failure.ts';
+import { ok } from '../../src/builds/result.ts';
 import { Configuration } from '../../src/config/config.ts';
 import type { Plan } from '../../src/plan/plan.ts';
 import { tagFor } from '../../src/plan/tag.ts';
@@ -74,6 +75,7 @@ export async function openPrepareWorld(options: WorldOptions = {}): Promise<Prep
     const outcome = await resolveRequest(checked, product, {
       ...git,
       ...{ configuration, platform: 'linux/amd64', locate, verdicts },
+      vouched: async () => ok(undefined),
     });
     return demand(outcome);
   };
