@@ -13,24 +13,29 @@ export async function plainFile(
   limit: number,
 ): Promise<{ readonly path: string; readonly size: number } | undefined> {
   for (const index of path.slice(0, -1).keys()) {
-    const found = await look(join(folder, ...path.slice(0, index + 1)));
+    const found = await look(folder, path.slice(0, index + 1));
     if (found === undefined) return undefined;
     if (!found.isDirectory()) throw strange(path, `${path[index]} is no plain folder`);
   }
-  const file = join(folder, ...path);
-  const found = await look(file);
+  const found = await look(folder, path);
   if (found === undefined) return undefined;
   if (!found.isFile()) throw strange(path, 'it is no plain file');
   if (found.size > limit) throw strange(path, `it is larger than ${limit} bytes`);
-  return { path: file, size: found.size };
+  return { path: join(folder, ...path), size: found.size };
 }
 
 /** What is at a path, itself where it is a link; undefined where there is nothing. */
-function look(path: string): Promise<Stats | undefined> {
-  return lstat(path).catch((error: NodeJS.ErrnoException) => {
+function look(folder: string, path: readonly string[]): Promise<Stats | undefined> {
+  return lstat(join(folder, ...path)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw error;
+    throw unreadable(error, path);
   });
+}
+
+/** Code of a ref may have closed what it left to everybody: that is no bug of ours. */
+export function unreadable(error: NodeJS.ErrnoException, path: readonly string[]): Error {
+  const closed = ['EACCES', 'EPERM', 'ELOOP', 'ENOTDIR', 'ENAMETOOLONG'].includes(error.code ?? '');
+  return closed ? strange(path, 'it cannot be read') : error;
 }
 
 /** The bytes of such a file. */

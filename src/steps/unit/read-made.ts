@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import type { Digest } from '../../plan/names.ts';
 import { digestOf, ImageManifest, manifestLimit, mediaTypes } from '../oci-layout.ts';
-import { plainFile, readPlainFile, strange } from './plain-file.ts';
+import { plainFile, readPlainFile, strange, unreadable } from './plain-file.ts';
 import { type NotedReference, referenceFile } from './unit-folder.ts';
 
 const Noted = z.object({
@@ -71,7 +71,9 @@ async function checkBlob(
     throw strange(place, 'it is missing');
   }
   const hash = createHash('sha256');
-  await pipeline(createReadStream(found.path), hash);
+  await pipeline(createReadStream(found.path), hash).catch((error: unknown) => {
+    throw unreadable(error as NodeJS.ErrnoException, place);
+  });
   if (found.size !== blob.size || `sha256:${hash.digest('hex')}` !== blob.digest)
     throw strange(place, 'it is not what its name says');
   return found.size;
