@@ -3,15 +3,10 @@ import { join } from 'node:path';
 import { createNotify } from '../adapters/notify.ts';
 import type { Build } from '../builds/build.ts';
 import { foldBuild } from '../builds/fold.ts';
-import type { DatedChange } from '../builds/recall-build.ts';
 import { findProductFile, readProduct } from '../config/read-product.ts';
+import { recordedEvents } from '../engine/tekton/attempt-events.ts';
+import { viewReported } from '../engine/tekton/reported-view.ts';
 import type { StepOutputs } from '../plan/plan.ts';
-import {
-  changesOf,
-  concludingChanges,
-  numberEvents,
-  type RunTold,
-} from '../steps/report/changes-told.ts';
 import { writeRecord } from '../steps/report/run-report.ts';
 import {
   outcomeReference,
@@ -29,13 +24,14 @@ import { keepOutcome, type TaskContext, toldHere } from './task-context.ts';
  */
 export async function reportTask(context: TaskContext): Promise<number> {
   const { input } = context;
-  if (input.reasons.some((reason) => reason.includes('Cancelled'))) return 0;
+  if (Object.values(input.reasons).some((reason) => reason.includes('Cancelled'))) return 0;
   let build: Build | undefined;
   const exit = await context.runSteps(['report'], async (_step, turn) => {
-    const { plan: taskPlan, told } = await readRun(context);
+    const run = await readRun(context);
+    const { plan: taskPlan } = run;
+    const told = joinTold([...run.outcomes.values()]);
     const logs = join(turn.workdir, 'logs');
     await writeLogs(logs, told);
-    const run = { messages: told.messages, plan: taskPlan?.plan };
     const product =
       taskPlan?.plan.product ??
       (await readProduct(findProductFile(input.product, context.configuration) ?? '')).product;
@@ -71,27 +67,27 @@ async function tellTargets(
 
 interface ReadRun {
   readonly plan: TaskPlan | undefined;
-  readonly told: TaskOutcome;
+  /** What each task told, by its name. */
+  readonly outcomes: ReadonlyMap<string, TaskOutcome>;
 }
 
 /** What all tasks of the run told, those before others first. */
 async function readRun({ input, registry }: TaskContext): Promise<ReadRun> {
-  const read = async (task: string) =>
-    (await readOutcome(registry, outcomeReference(input, input.run, task))) ?? {
-      messages: [],
-      logs: new Map(),
-    };
-  const prepared = await read('prepare');
-  const made = prepared.messages.find((message) => message.kind === 'step-finished');
+  const outcomes = new Map<string, TaskOutcome>();
+  const read = async (tasks: readonly string[]) => {
+    const found = await Promise.all(
+      tasks.map((task) => readOutcome(registry, outcomeReference(input, input.run, task))),
+    );
+    for (const [index, outcome] of found.entries())
+      if (outcome !== undefined) outcomes.set(tasks[index] ?? '', outcome);
+  };
+  await read(['prepare']);
+  const made = outcomes.get('prepare')?.messages.find(({ kind }) => kind === 'step-finished');
   if (made?.kind !== 'step-finished' || made.plan === undefined)
-    return { plan: undefined, told: prepared };
+    return { plan: undefined, outcomes };
   const plan = await readTaskPlan(registry, made.plan);
-  const units = joinTold(
-    await Promise.all(Object.keys(plan.units).map((unit) => read(taskName(unit)))),
-  );
-  const inTime = units.messages.toSorted((one, other) => Date.parse(one.at) - Date.parse(other.at));
-  const told = joinTold([prepared, { ...units, messages: inTime }, await read('assemble')]);
-  return { plan, told };
+  await read([...Object.keys(plan.units).map(taskName), 'assemble']);
+  return { plan, outcomes };
 }
 
 async function writeLogs(folder: string, { logs }: TaskOutcome): Promise<void> {
@@ -109,15 +105,9 @@ function outputsOf({ messages }: TaskOutcome): StepOutputs {
   );
 }
 
-function buildOf(told: RunTold, { input }: TaskContext): Build {
-  const { build } = input;
+function buildOf({ plan, outcomes }: ReadRun, { input }: TaskContext): Build {
+  const { build, reasons } = input;
   if (build === undefined) throw new Error('no build was told');
   const now = new Date().toISOString();
-  const changes: DatedChange[] = [
-    { at: build.createdAt, change: { kind: 'queued' } },
-    { at: build.startedAt, change: { kind: 'started' } },
-    ...changesOf(told),
-    ...concludingChanges(told, now),
-  ];
-  return foldBuild(build, numberEvents(build.attempt, changes));
+  return foldBuild(build, recordedEvents(viewReported({ build, plan, reasons, outcomes, now })));
 }

@@ -109,7 +109,8 @@ export async function pushTask(context: TaskContext): Promise<number> {
   const ids = steps.map(({ id }) => id);
   const reading = { logBytes, believed: false };
   const fetched = await readTold(folders.in, ids, reading);
-  const ran = await attempt(() => readTold(folders.out, ids, reading));
+  const since = fetched.messages[0]?.at;
+  const ran = await attempt(() => readTold(folders.out, ids, { ...reading, since }));
   const told = joinTold([fetched, ...(ran.ok ? [ran.value] : [])]);
   const exit = ran.ok
     ? await push(steps, told, taskPlan, context)

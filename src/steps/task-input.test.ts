@@ -16,7 +16,7 @@ test('what a task is told is read, and what is not told has its default', () => 
   expect(parseTaskInput({ ...environment, TRIBUTARY_UNIT: '007' })).toEqual({
     ...{ config: '/etc/tributary/config.yaml', product: undefined, plan: undefined },
     ...{ run: environment.TRIBUTARY_RUN, tag: environment.TRIBUTARY_TAG, lock },
-    ...{ unit: '007', rebuild: false, build: undefined, reasons: [] },
+    ...{ unit: '007', rebuild: false, build: undefined, reasons: {} },
     ...{ results: '/tekton/results', pod: '/pod' },
   });
 });

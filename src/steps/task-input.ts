@@ -27,7 +27,7 @@ export const taskVariables = {
   rebuild: 'TRIBUTARY_REBUILD',
   /** The build as asked ({@link ReportedBuild}) as JSON: for `report`. */
   build: 'TRIBUTARY_BUILD',
-  /** How the tasks before ended, as Tekton says (`Succeeded`, `TaskRunCancelled`, …), separated by spaces: for `report`. */
+  /** How the tasks before ended, as Tekton says: `prepare=Succeeded images=StepOOM assemble= …`; of several of a kind, the first that failed. For `report`. */
   reasons: 'TRIBUTARY_REASONS',
   /** Folder of result files; only `prepare` and `push` write there. Default: /tekton/results. */
   results: 'TRIBUTARY_RESULTS',
@@ -36,22 +36,22 @@ export const taskVariables = {
 } as const;
 
 /**
- * What each container of a task does, and the capabilities without which it cannot: they are added to none. `push` runs also where `fetch` or
+ * What each container of a task does; whether its word counts that a step is finished (`verdicts`); and the capabilities without which it cannot: they are added to none. `push` runs also where `fetch` or
  * `run` failed (`onError: continue`), and tells of it. None needs a service account token.
  */
 export const taskPhases = {
   /** From the lock to the plan. Git credentials, push secret; no code of a ref. */
-  prepare: { capabilities: [] },
+  prepare: { capabilities: [], verdicts: true },
   /** Brings what the unit reads. Pull credential; base images are unpacked, with their owners. */
-  fetch: { capabilities: ['SETUID', 'SETGID', 'SETFCAP'] },
+  fetch: { capabilities: ['SETUID', 'SETGID', 'SETFCAP'], verdicts: false },
   /** Makes it. Code of refs, in the sandbox: no credential, no network needed. */
-  run: { capabilities: ['SETUID', 'SETGID', 'SETFCAP'] },
+  run: { capabilities: ['SETUID', 'SETGID', 'SETFCAP'], verdicts: false },
   /** Checks and pushes what was made. Push secret. */
-  push: { capabilities: [] },
+  push: { capabilities: [], verdicts: true },
   /** Everything that needs the images. Push secret; no code of a ref. */
-  assemble: { capabilities: [] },
+  assemble: { capabilities: [], verdicts: true },
   /** The record. Push secret. */
-  report: { capabilities: [] },
+  report: { capabilities: [], verdicts: true },
 } as const;
 
 /** The results of tasks: of `prepare` the first five, of a unit the others where it has made an image. */
@@ -88,7 +88,8 @@ export interface TaskInput {
   readonly unit: string;
   readonly rebuild: boolean;
   readonly build: ReportedBuild | undefined;
-  readonly reasons: readonly string[];
+  /** By task; '' where it never began. */
+  readonly reasons: Readonly<Record<string, string>>;
   readonly results: string;
   readonly pod: string;
 }
@@ -141,7 +142,12 @@ export function parseTaskInput(
     product: data.product || undefined,
     plan: data.plan || undefined,
     rebuild: data.rebuild === 'true',
-    reasons: data.reasons.split(' ').filter((reason) => reason !== ''),
+    reasons: Object.fromEntries(
+      [...data.reasons.matchAll(/(\w+)=(\S*)/g)].map(([, task = '', reason = '']) => [
+        task,
+        reason,
+      ]),
+    ),
     build: data.build === '' ? undefined : parseJson(taskVariables.build, data.build),
   };
 }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FakeApiServer } from '../../../test/support/fake-api-server.ts';
 import type { ClusterChange } from '../../engine/tekton/cluster.ts';
 import { createKubernetesApi } from './kubernetes-api.ts';
-import { type ListWatchOptions, listWatch } from './list-watch.ts';
+import { type ListWatchOptions, linesOf, listWatch } from './list-watch.ts';
 
 const path = '/apis/tekton.dev/v1/namespaces/builds/pipelineruns';
 
@@ -139,4 +139,22 @@ describe('a list-watch', () => {
     await watching;
     await server.restart();
   });
+});
+
+test.for([
+  [
+    ['one\nt', 'wo\n\nthree\nunfinished'],
+    ['one', 'two', 'three'],
+  ],
+  [
+    ['1234', '567', '89\n12345678\nshort\n'],
+    ['12345', '12345', 'short'],
+  ],
+] as const)('%j are the lines %j, the longest of five characters', async ([pieces, lines]) => {
+  async function* given() {
+    for (const piece of pieces) yield Buffer.from(piece);
+  }
+  const read: string[] = [];
+  for await (const line of linesOf(given(), 5)) read.push(line);
+  expect(read).toEqual(lines);
 });

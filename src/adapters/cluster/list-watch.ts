@@ -141,18 +141,27 @@ async function* watch<Item>(
   }
 }
 
-/** Text in pieces as lines, without those that are empty; an unfinished one at the end is left out. */
-export async function* linesOf(pieces: AsyncIterable<Buffer>): AsyncGenerator<string> {
+/**
+ * Text in pieces as lines, without those that are empty; an unfinished one at the end is left out. Of a line of more than `longest` characters, the rest is
+ * left out.
+ */
+export async function* linesOf(
+  pieces: AsyncIterable<Buffer>,
+  longest = Number.POSITIVE_INFINITY,
+): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest: string[] = [];
+  let room = longest;
   for await (const piece of pieces) {
     const [first = '', ...more] = decoder.decode(piece, { stream: true }).split('\n');
-    rest.push(first);
+    if (room > 0) rest.push(first.slice(0, room));
+    room -= first.length;
     if (more.length === 0) continue;
     const whole = rest.join('');
     if (whole !== '') yield whole;
     const last = more.pop() ?? '';
-    for (const line of more) if (line !== '') yield line;
-    rest = [last];
+    for (const line of more) if (line !== '') yield line.slice(0, longest);
+    rest = [last.slice(0, longest)];
+    room = longest - last.length;
   }
 }

@@ -78,13 +78,16 @@ export function createTektonCluster(
       const query = { container, follow: String(follow) };
       // A step may be silent for as long as a compiler is; that its container ended is told by the watch.
       const idle = follow ? 0 : 30_000;
-      yield* linesOf(api.stream(`${at(pods, pod)}/log`, { query, signal, idle }));
+      yield* linesOf(api.stream(`${at(pods, pod)}/log`, { query, signal, idle }), longestLine);
     },
 
     podTrouble: (pod) =>
       unlessGone(async () => readPodTrouble(await api.ask('GET', at(pods, pod)))),
   };
 }
+
+/** Characters of a line of a log that are read: the failure of a step, with its last lines, is a fraction of it. */
+const longestLine = 2 ** 20;
 
 function demandRun(object: unknown): ClusterRun {
   const run = readRun(object);

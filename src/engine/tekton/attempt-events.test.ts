@@ -95,6 +95,15 @@ const steps = (...ids: string[]) =>
   ids.flatMap((id) => [`${id}/step-started`, `${id}/step-finished`]);
 
 describe('the events of an attempt', () => {
+  test('say of no step that it failed whose task succeeded, whoever told so', () => {
+    const forged = task('images-000', [started('image/a', 5), failedStep('image/a', 6)], 9);
+    expect(
+      told({ run: over, tasks: [prepare, forged, assemble, report] }).filter((id) =>
+        id.includes('image/a'),
+      ),
+    ).toEqual(steps('image/a'));
+  });
+
   test('are those of its tasks in the order of stages, and of times within one', () => {
     expect(told({ run: over, tasks: [report, assemble, ...units, prepare] })).toEqual([
       'build/queued',

@@ -3,13 +3,14 @@ import type { AskedBuild, Build } from '../../builds/build.ts';
 import { type BuildEvent, eventId } from '../../builds/event.ts';
 import { foldBuild } from '../../builds/fold.ts';
 import type { Lock } from '../../plan/lock.ts';
-import { attemptEvents, type KnownEvent } from './attempt-events.ts';
+import { attemptEvents } from './attempt-events.ts';
 import { isOver } from './attempt-view.ts';
 import { askedOf } from './builds-of-runs.ts';
 import type { ClusterRun } from './cluster.ts';
 import { removedRun } from './judge-task.ts';
 import { attemptOf, RunFollower, type RunFollowerOptions } from './run-follower.ts';
 import type { TaskFollower } from './task-follower.ts';
+import type { KnownEvent } from './teller.ts';
 
 /**
  * Milliseconds that an event waits for others that came before it: logs of several pods are followed at once, and everybody shall hear the same

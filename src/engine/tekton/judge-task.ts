@@ -21,7 +21,7 @@ export function judgeTask(view: TaskView, step: string): Failure {
       hint: `Look at its log for what it waits for; \`tekton: {tasks: {${task.task}: {timeout-minutes: …}}}\` in the configuration allows more time.`,
       about,
     };
-  if (/OOMKilled/.test(said))
+  if (isOutOfMemory(view))
     return {
       reason: 'step-crashed',
       detail: `The container of the step ${step} was ended, for it used more memory than it may.`,
@@ -41,6 +41,12 @@ export function judgeTask(view: TaskView, step: string): Failure {
     hint: `Ask for the build again: what was finished is reused. If it happens again, see what the cluster says: \`${look}\`.`,
     about,
   };
+}
+
+/** Whether a container was ended for the memory that it took: as Tekton says since 1.15 (`StepOOM`), or the pod. */
+export function isOutOfMemory({ task: { condition }, trouble = '' }: TaskView): boolean {
+  const { reason = '', message = '' } = condition ?? {};
+  return /OOM$|OOMKilled/.test(reason) || /OOMKilled/.test(`${message} ${trouble}`);
 }
 
 /** Why a run failed in which no step did. */

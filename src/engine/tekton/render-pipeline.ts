@@ -89,7 +89,7 @@ const common: readonly Param[] = [
 ];
 
 const reasons = ['prepare', 'payload', 'manifests', 'images', 'assemble']
-  .map((task) => `$(tasks.${task}.reason)`)
+  .map((task) => `${task}=$(tasks.${task}.reason)`)
   .join(' ');
 
 const plan: Param = { name: 'plan', value: '$(tasks.prepare.results.plan)' };

@@ -27,6 +27,7 @@ export class RunFollower {
   #run: ClusterRun;
   #plan: RunPlan | undefined;
   #planAsked = false;
+  readonly #planned = Promise.withResolvers<RunPlan | undefined>();
   /** How far its tasks are known: those that a run had which was over then are all that are left of it. */
   #known: 'nothing' | 'those of a run that goes on' | 'all that are left' = 'nothing';
 
@@ -97,6 +98,7 @@ export class RunFollower {
   close(): void {
     this.#stop.abort();
     this.#listed.resolve();
+    this.#planned.resolve(undefined);
   }
 
   async #watch(): Promise<void> {
@@ -127,11 +129,17 @@ export class RunFollower {
       const follower = new TaskFollower(task, {
         ...{ cluster, changed, signal: this.#stop.signal },
         outcome: (name) => this.#outcome(name),
+        steps: this.#stepsOf(task),
       });
       this.#tasks.set(task.name, follower);
     }
     const plan = task.results[taskResults.plan];
     if (task.task === 'prepare' && typeof plan === 'string') void this.#readPlan(plan);
+  }
+
+  async #stepsOf(task: ClusterTask): Promise<readonly string[]> {
+    const known = stepsOf(task, undefined);
+    return known.length > 0 ? known : stepsOf(task, await this.#planned.promise);
   }
 
   async #outcome(task: string) {
@@ -147,6 +155,7 @@ export class RunFollower {
       if (this.#plan === undefined)
         await sleep(1000, undefined, { signal: this.#stop.signal }).catch(() => {});
     }
+    this.#planned.resolve(this.#plan);
     this.#options.changed();
   }
 

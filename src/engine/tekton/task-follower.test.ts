@@ -25,7 +25,11 @@ const started = (step: string) =>
   `::tributary:: {"at":"2026-01-01T00:00:00.000Z","kind":"step-started","step":"${step}"}`;
 
 /** A follower of a container that prints these lines, pod after pod, and goes on until `release`. */
-function follow(first: ClusterTask, pods: readonly (readonly string[])[]) {
+function follow(
+  first: ClusterTask,
+  pods: readonly (readonly string[])[],
+  steps: Promise<readonly string[]> = Promise.resolve(['image/a', 'image/b']),
+) {
   let opened = 0;
   const release = Promise.withResolvers<void>();
   const follower = new TaskFollower(first, {
@@ -40,6 +44,7 @@ function follow(first: ClusterTask, pods: readonly (readonly string[])[]) {
       podTrouble: async () => undefined,
     },
     outcome: async () => undefined,
+    steps,
     changed: () => {},
     signal: ending.signal,
   });
@@ -65,6 +70,54 @@ describe('the follower of a task', () => {
       'one',
       '[this log may lack its end: its pod was gone before it was kept]',
     ]);
+  });
+
+  const say = (kind: string, step: string, more = {}) =>
+    `::tributary:: ${JSON.stringify({ at: '2026-01-01T00:00:00.000Z', kind, step, ...more })}`;
+  const progress = say('step-progress', 'image/a', { text: 'x' });
+
+  test('believes a container no more than it may tell, and counts the rest', async () => {
+    const { follower, release } = follow(task([{}]), [
+      [
+        started('image/a'),
+        say('step-finished', 'image/a', { output: null }),
+        started('bundle'),
+        '[bundle] of another',
+        started('image/a'),
+        say('step-progress', 'image/b', { text: 'soon', at: '2999-01-01T00:00:00.000Z' }),
+        ...Array(600).fill(progress),
+        'Segmentation fault',
+      ],
+    ]);
+    const ended = { condition: { ...over, status: 'False' } } as const;
+    await vi.waitFor(() => expect(told(follower)).toHaveLength(502));
+    const { messages } = follower.view();
+    expect(new Set(messages.map(({ kind }) => kind))).toEqual(
+      new Set(['step-started', 'step-progress']),
+    );
+    expect(messages.every(({ at }) => at <= new Date().toISOString())).toBe(true);
+    follower.update(task([{ state: 'terminated' }], ended));
+    release();
+    await vi.waitFor(() => expect(follower.view().final).toBe(true), 10_000);
+    expect([...follower.logs.keys()]).toEqual(['image/a']);
+    const log = follower.logs.get('image/a')?.tail(50) ?? [];
+    expect(log[0]).toMatch(/^\[105 line\(s\) are no log of these steps/);
+    expect(log.at(-2)).toBe('  Segmentation fault');
+  });
+
+  test('takes the word of the container that pushes', async () => {
+    const finished = say('step-finished', 'image/a', { output: null });
+    const { follower } = follow(task([{ name: 'push' }]), [[finished]]);
+    await vi.waitFor(() => expect(told(follower)).toEqual(['image/a']));
+  });
+
+  test('believes nothing before it is known which steps it makes', async () => {
+    const steps = Promise.withResolvers<readonly string[]>();
+    const { follower } = follow(task([{}]), [[started('image/a')]], steps.promise);
+    await vi.waitFor(() => expect(follower.isHeard()).toBe(true));
+    expect(told(follower)).toEqual([]);
+    steps.resolve(['image/a']);
+    await vi.waitFor(() => expect(told(follower)).toEqual(['image/a']));
   });
 
   test.for([

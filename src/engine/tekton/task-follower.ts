@@ -1,14 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { taskPhases } from '../../steps/task-input.ts';
 import type { TaskOutcome } from '../../steps/task-outcome.ts';
-import { type DatedMessage, parseTaskLine } from '../../steps/task-output.ts';
+import { allLines } from './all-lines.ts';
 import { isOver, type TaskView, taskNameOf } from './attempt-view.ts';
-import type { Cluster, ClusterTask } from './cluster.ts';
+import type { Cluster, ClusterStep, ClusterTask } from './cluster.ts';
 import { FollowedLog } from './followed-log.ts';
+import { HeardLines } from './heard-lines.ts';
 
 export interface TaskFollowerOptions {
   readonly cluster: Pick<Cluster, 'log' | 'podTrouble'>;
   /** What the task left in the registry; throws where that does not answer. */
   readonly outcome: (task: string) => Promise<TaskOutcome | undefined>;
+  /** The steps that it makes: known when the plan is. */
+  readonly steps: Promise<readonly string[]>;
   /** Something became known. */
   readonly changed: () => void;
   readonly signal: AbortSignal;
@@ -23,8 +27,8 @@ const hearing = 300;
 /** One pod of a task: what its containers printed so far. */
 interface Try {
   readonly stop: AbortController;
-  /** Messages of each container, in the order of containers. */
-  readonly messages: DatedMessage[][];
+  /** In the order of containers. */
+  readonly lines: HeardLines[];
   readonly followed: Set<string>;
   /** Of which it is known what they printed by now, as far as they did. */
   readonly heard: Set<string>;
@@ -66,7 +70,7 @@ export class TaskFollower {
   }
 
   view(): TaskView {
-    const followed = this.#try.messages.flat();
+    const followed = this.#try.lines.flatMap(({ messages }) => messages);
     return {
       task: this.#task,
       messages: this.#outcome?.messages ?? followed,
@@ -98,41 +102,35 @@ export class TaskFollower {
   #follow(): void {
     const { pod, steps } = this.#task;
     if (pod === undefined) return;
-    for (const [index, { container, state }] of steps.entries()) {
+    for (const [index, step] of steps.entries()) {
+      const { container, state } = step;
       if (state === 'waiting' || this.#try.followed.has(container)) continue;
       this.#try.followed.add(container);
       const current = this.#try;
       setTimeout(() => this.#hear(current, container), hearing).unref();
-      void this.#read(current, pod, container, index);
+      void this.#read(current, pod, step, index);
     }
   }
 
-  /** All lines of a container; where the connection breaks, from where it was. */
-  async #read(current: Try, pod: string, container: string, index: number): Promise<void> {
+  async #read(
+    current: Try,
+    pod: string,
+    { container, name }: ClusterStep,
+    index: number,
+  ): Promise<void> {
     const signal = AbortSignal.any([current.stop.signal, this.#options.signal]);
-    const messages: DatedMessage[] = [];
-    current.messages[index] = messages;
-    let lines = 0;
-    for (let failures = 0; !signal.aborted; ) {
-      const follow = !this.#isTerminated(container);
-      try {
-        let skip = lines;
-        for await (const line of this.#options.cluster.log(pod, container, { follow, signal })) {
-          if (skip > 0) skip -= 1;
-          else {
-            lines += 1;
-            failures = 0;
-            this.#take(line, messages);
-            this.#hear(current, container);
-          }
-        }
-        // It ended because the container did, or because somebody cut it: then there is more.
-        if (!follow) break;
-      } catch {
-        failures += 1;
-      }
-      if (failures > 3 && this.#isTerminated(container)) break;
-      await sleep(pause, undefined, { signal }).catch(() => {});
+    const heard = new HeardLines({
+      steps: await this.#options.steps,
+      verdicts: isPhase(name) && taskPhases[name].verdicts,
+      since: this.#task.startedAt ?? this.#task.createdAt,
+      now: () => new Date(),
+      log: (step, text) => this.#log(step).add(text),
+    });
+    current.lines[index] = heard;
+    const log = (follow: boolean) => this.#options.cluster.log(pod, container, { follow, signal });
+    for await (const line of allLines(log, () => this.#isTerminated(container), signal)) {
+      if (heard.take(line)) this.#options.changed();
+      this.#hear(current, container);
     }
     current.done.add(container);
   }
@@ -146,16 +144,6 @@ export class TaskFollower {
   #isTerminated(container: string): boolean {
     const step = this.#task.steps.find((one) => one.container === container);
     return isOver(this.#task) || step?.state === 'terminated';
-  }
-
-  #take(line: string, messages: DatedMessage[]): void {
-    const told = parseTaskLine(line);
-    if (told === undefined) return;
-    if (told.kind === 'log') this.#log(told.step).add(`${told.text}\n`);
-    else {
-      messages.push(told.message);
-      this.#options.changed();
-    }
   }
 
   #log(step: string): FollowedLog {
@@ -173,6 +161,7 @@ export class TaskFollower {
     this.#outcome = await this.#persistently(() => outcome(taskNameOf(this.#task)));
     if (this.#outcome === undefined && !signal.aborted) {
       this.#follow();
+      await Promise.race([this.#options.steps, sleep(patience, undefined, { ref: false })]);
       await this.#untilRead();
       const { pod } = this.#task;
       if (pod !== undefined && this.#task.condition?.status === 'False')
@@ -181,8 +170,19 @@ export class TaskFollower {
     if (signal.aborted) return;
     this.#try.stop.abort();
     this.#final = true;
+    if (this.#outcome === undefined) await this.#tellLeftOut();
     this.#closeLogs(this.#outcome === undefined);
     this.#options.changed();
+  }
+
+  /** Nobody else will tell what was printed: in the log of the step that was begun last, people look first. */
+  async #tellLeftOut(): Promise<void> {
+    const { lines } = this.#try;
+    const [first] = (await Promise.race([this.#options.steps, undefined])) ?? [];
+    const begun = lines.flatMap(({ messages }) => messages).at(-1)?.step ?? first;
+    if (begun === undefined) return;
+    for (const text of lines.flatMap((heard) => heard.describeLeftOut() ?? []))
+      this.#log(begun).add(text);
   }
 
   async #untilRead(): Promise<void> {
@@ -216,11 +216,15 @@ const begunAgain = '[its pod was lost: it is begun once more]\n';
 function beginTry(): Try {
   return {
     stop: new AbortController(),
-    messages: [],
+    lines: [],
     followed: new Set(),
     heard: new Set(),
     done: new Set(),
   };
+}
+
+function isPhase(name: string): name is keyof typeof taskPhases {
+  return name in taskPhases;
 }
 
 /** Whether a task has another pod than before: that of a further try, or one that took the place and name of a deleted one. */

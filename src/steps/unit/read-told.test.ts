@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { failureOf } from '../../../test/support/failure-of.ts';
 import { joinTold, readTold } from './read-told.ts';
 
-const at = '2026-09-21T14:13:20Z';
+const at = '2026-09-21T14:13:20.000Z';
 const started = { at, kind: 'step-started', step: 'image/a' } as const;
 const digest = `sha256:${'d'.repeat(64)}`;
 const output = { kind: 'image', key: 'a'.repeat(64), reused: false, digest, image: `x@${digest}` };
@@ -38,6 +38,26 @@ test('a step may not tell without end', async () => {
   const progress = { at, kind: 'step-progress', step: 'image/a', text: 'x' };
   await tell(...Array(2000).fill(progress));
   expect((await read()).messages).toHaveLength(500);
+});
+
+test('what is told of times that cannot be is told of those that can', async () => {
+  const before = new Date().toISOString();
+  await tell(
+    { ...started, at: '1970-01-01T00:00:00Z' },
+    { at: '2999-01-01T00:00:00Z', kind: 'step-progress', step: 'image/a', text: 'x' },
+  );
+  const limits = { logBytes: 1000, believed: false, since: at };
+  const [first, second] = (await readTold(folder, ['image/a'], limits)).messages;
+  expect(first).toEqual(started);
+  expect([second && second.at >= before, second && second.at <= new Date().toISOString()]).toEqual([
+    true,
+    true,
+  ]);
+});
+
+test('a step begins, fails and is finished once', async () => {
+  await tell(started, finished, started, finished);
+  expect((await read(true)).messages).toEqual([started, finished]);
 });
 
 test('logs are those of the unit’s steps, and harmless', async () => {

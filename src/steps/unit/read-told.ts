@@ -1,38 +1,33 @@
 import { basename } from 'node:path';
-import { isRepeated } from '../../builds/event.ts';
 import { type FileTree, type TreeFile, textFile } from '../../plan/file-tree.ts';
 import { harmless, logFile } from '../log-file.ts';
 import type { TaskOutcome } from '../task-outcome.ts';
 import { type DatedMessage, messagesFile, parseMessages } from '../task-output.ts';
+import { believing } from './believe-messages.ts';
 import { readPlainFile } from './plain-file.ts';
 
 /** Bytes of messages that are read, at most: a few hundred lines of progress for each step are a fraction of it. */
 const mostMessages = 16 * 2 ** 20;
-/** Lines of progress and retries that are kept of one step, as the local engine does. */
-const mostRepeated = 500;
 
 export interface ReadToldOptions {
   readonly logBytes: number;
   /** False: code of a ref may have written it. That a step is finished says only who pushed it. */
   readonly believed: boolean;
+  /** RFC 3339: nothing was told earlier. */
+  readonly since?: string | undefined;
 }
 
 /** What a container told of these steps, with their logs: what has the right shape, and no more than a step may tell. */
 export async function readTold(
   folder: string,
   steps: readonly string[],
-  { logBytes, believed }: ReadToldOptions,
+  { logBytes, believed, since }: ReadToldOptions,
 ): Promise<TaskOutcome> {
   const lines = await readPlainFile(folder, [messagesFile], mostMessages);
-  const counts = new Map<string, number>();
-  const messages = parseMessages(lines?.toString() ?? '').filter((message) => {
-    if (!steps.includes(message.step)) return false;
-    if (message.kind === 'step-finished') return believed;
-    if (!isRepeated(message)) return true;
-    const count = (counts.get(message.step) ?? 0) + 1;
-    counts.set(message.step, count);
-    return count <= mostRepeated;
-  });
+  const believe = believing({ steps, verdicts: believed, since, now: () => new Date() });
+  const messages = parseMessages(lines?.toString() ?? '').flatMap(
+    (message) => believe(message) ?? [],
+  );
   return { messages, logs: await readLogs(folder, steps, logBytes) };
 }
 
