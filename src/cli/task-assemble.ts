@@ -5,10 +5,11 @@ import type { StepOutput } from '../plan/plan.ts';
 import { runStepProgram } from '../steps/step-programs.ts';
 import { outcomeReference, readOutcome, taskName } from '../steps/task-outcome.ts';
 import type { TaskPlan } from '../steps/task-plan.ts';
+import { makeAlone } from '../steps/unit/make-alone.ts';
 import { refusingBuilder } from './refusing-builder.ts';
 import {
+  exitOfEarlierTry,
   keepOutcome,
-  makeAlone,
   noMake,
   openTaskPlan,
   type TaskContext,
@@ -21,6 +22,8 @@ import {
  */
 export async function assembleTask(context: TaskContext): Promise<number> {
   const { input, registry, configuration, signal } = context;
+  const ended = await exitOfEarlierTry(context, 'assemble');
+  if (ended !== undefined) return ended;
   const taskPlan = await openTaskPlan(context);
   const { plan } = taskPlan;
   const outputs = await readOutputs(taskPlan, context);

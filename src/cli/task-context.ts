@@ -12,9 +12,16 @@ import {
   loadConfiguration,
 } from '../config/load-config.ts';
 import { type RunStepsOptions, runSteps, type StepTurn } from '../steps/run-steps.ts';
-import type { Make, MakeAlone, Registry } from '../steps/step.ts';
+import type { Make, Registry } from '../steps/step.ts';
 import type { TaskInput } from '../steps/task-input.ts';
-import { outcomeReference, type TaskOutcome, writeOutcome } from '../steps/task-outcome.ts';
+import {
+  exitOf,
+  isFinal,
+  outcomeReference,
+  readOutcome,
+  type TaskOutcome,
+  writeOutcome,
+} from '../steps/task-outcome.ts';
 import { TaskOutput } from '../steps/task-output.ts';
 import { readTaskPlan, type TaskPlan } from '../steps/task-plan.ts';
 import { joinTold, readTold } from '../steps/unit/read-told.ts';
@@ -111,8 +118,17 @@ export async function keepOutcome(
   await writeOutcome(registry, work, reference, joinTold(parts));
 }
 
-/** Nobody else works on what a pod has for itself. */
-export const makeAlone: MakeAlone = (_reference, _waiting, work) => work();
+/**
+ * How an earlier try of the task ended, where a further one would end the same: Tekton begins a task again for whatever reason it failed. Undefined: it is for this try
+ * to find out.
+ */
+export async function exitOfEarlierTry(
+  { input, registry }: Pick<TaskContext, 'input' | 'registry'>,
+  task: string,
+): Promise<number | undefined> {
+  const earlier = await readOutcome(registry, outcomeReference(input, input.run, task));
+  return earlier !== undefined && isFinal(earlier) ? exitOf(earlier) : undefined;
+}
 
 /** On a cluster nothing runs with the rights of whoever pushes. */
 export const noMake: Make = {

@@ -12,10 +12,12 @@ import { lookUp } from './look-up.ts';
 import type { Asked } from './read-asked.ts';
 import { noScripts, refusingBuilder } from './refusing-builder.ts';
 import { prepareHere } from './step-prepare.ts';
-import { keepOutcome, type TaskContext, toldHere } from './task-context.ts';
+import { exitOfEarlierTry, keepOutcome, type TaskContext, toldHere } from './task-context.ts';
 
 /** From the lock to the plan, shared out among the tasks that follow. Runs no code of a ref. */
 export async function prepareTask(context: TaskContext): Promise<number> {
+  const ended = await exitOfEarlierTry(context, 'prepare');
+  if (ended !== undefined) return ended;
   const exit = await context.runSteps(['prepare'], (_step, turn) => prepare(context, turn));
   await keepOutcome(context, 'prepare', [await toldHere(context, ['prepare'])]);
   return exit;

@@ -11,9 +11,9 @@ type Phase = keyof typeof taskPhases;
 const programs: Readonly<Record<Phase, () => Promise<(context: TaskContext) => Promise<number>>>> =
   {
     prepare: async () => (await import('./task-prepare.ts')).prepareTask,
-    fetch: async () => (await import('./task-unit.ts')).fetchTask,
-    run: async () => (await import('./task-unit.ts')).runTask,
-    push: async () => (await import('./task-unit.ts')).pushTask,
+    fetch: async () => (await import('./task-fetch.ts')).fetchTask,
+    run: async () => (await import('./task-run.ts')).runTask,
+    push: async () => (await import('./task-push.ts')).pushTask,
     assemble: async () => (await import('./task-assemble.ts')).assembleTask,
     report: async () => (await import('./task-report.ts')).reportTask,
   };

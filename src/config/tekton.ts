@@ -47,7 +47,7 @@ function task(what: string, { requests, limits }: Usual) {
         .max(5)
         .default(0)
         .describe(
-          'How often a task that failed is begun again, for whatever reason it did; trouble of registries and git servers is waited out by the steps themselves.',
+          'How often a task that failed is begun again; one that failed by what it builds ends at once then. Trouble of registries and git servers is waited out by the steps themselves.',
         ),
       tolerations: z.array(toleration).default([]).describe('Tolerations of its pod.'),
       priority: z.string().optional().describe('PriorityClass of its pod.'),

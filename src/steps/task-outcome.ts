@@ -1,3 +1,4 @@
+import { type Failure, mayPass, reasons } from '../builds/failure.ts';
 import {
   type FileTree,
   placedIn,
@@ -35,6 +36,25 @@ export function outcomeReference(
   task: string,
 ): string {
   return `${artifactRepository(plan)}:run-${run}.${task}`;
+}
+
+/** The failures of its step that failed first; undefined: none did. */
+function failuresOf({ messages }: TaskOutcome): readonly [Failure, ...Failure[]] | undefined {
+  const failed = messages.find((message) => message.kind === 'step-failed');
+  const [first, ...rest] = failed?.kind === 'step-failed' ? failed.failures : [];
+  return first && [first, ...rest];
+}
+
+/** The exit code of a task whose step failed; undefined: none did. */
+export function exitOf(outcome: TaskOutcome): number | undefined {
+  const failures = failuresOf(outcome);
+  return failures && reasons[failures[0].reason].exit;
+}
+
+/** Whether it failed by what was to be built: then a further try is of no use. */
+export function isFinal(outcome: TaskOutcome): boolean {
+  const failures = failuresOf(outcome);
+  return failures !== undefined && !failures.some(mayPass);
 }
 
 /** Keeps an outcome in the registry. */

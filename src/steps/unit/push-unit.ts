@@ -8,8 +8,9 @@ import { keepImage } from '../keep-image.ts';
 import { demandKey, repositoryOf } from '../key-reference.ts';
 import { keyed } from '../keyed-artifact.ts';
 import { imageManifest, unusable } from '../registry-content.ts';
-import type { Registry, StepContext } from '../step.ts';
+import type { Registry } from '../step.ts';
 import type { TaskOutcome } from '../task-outcome.ts';
+import { makeAlone } from './make-alone.ts';
 import { readMade } from './read-made.ts';
 
 /** What pushing has at hand. */
@@ -43,7 +44,7 @@ export function toldOf(step: string, { messages }: Pick<TaskOutcome, 'messages'>
 export async function pushMade(step: Step, context: PushContext): Promise<StepOutput> {
   const { plan, registry, made, workdir, limit, progress } = context;
   const { key, reference } = demandKey(step, plan);
-  const keeping = { ...context, makeAlone: alone };
+  const keeping = { ...context, makeAlone };
   const make = async () => {
     const layout = join(await mkdtemp(join(workdir, 'made-')), 'layout');
     if (!(await readMade(made, reference, layout, { limit })))
@@ -75,9 +76,6 @@ export async function pushMade(step: Step, context: PushContext): Promise<StepOu
       throw new Error(`${step.id} is made by no unit`);
   }
 }
-
-/** Pods have nothing in common that one could wait for: the registry decides. */
-const alone: StepContext['makeAlone'] = (_reference, _waiting, work) => work();
 
 async function readBack(
   references: readonly string[],
