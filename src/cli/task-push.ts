@@ -5,6 +5,7 @@ import type { TaskPlan } from '../steps/task-plan.ts';
 import { pushMade, pushSeeds, toldOf } from '../steps/unit/push-unit.ts';
 import { joinTold, readTold } from '../steps/unit/read-told.ts';
 import { registryFolder, unitFolders } from '../steps/unit/unit-folder.ts';
+import { exitCodeOf } from './exit-code-of.ts';
 import {
   exitOfEarlierTry,
   keepOutcome,
@@ -51,7 +52,8 @@ async function push(
   const { input, registry, configuration, work, output } = context;
   const made = registryFolder(unitFolders(input.pod).out);
   const limit = configuration.limits.sandbox['disk-mib'] * 2 ** 20;
-  const pushing = { plan, registry, made, limit, workdir: work, rebuild: input.rebuild };
+  const ran = await exitCodeOf('run');
+  const pushing = { plan, registry, made, limit, ran, workdir: work, rebuild: input.rebuild };
   const outputs = new Map<Step, StepOutput>();
   const worth = worthPushing(steps, told);
   const exit = await context.runSteps(

@@ -93,7 +93,7 @@ export async function installService(
   cluster: TestCluster,
   space: TestNamespace,
   demo: ClusterDemo,
-  configuration: object = {},
+  configuration: Fields = {},
 ): Promise<string> {
   const last = guide.findIndex((command) => command.includes('rollout status'));
   await followGuide(guide.slice(0, last + 1), cluster, space, demo, configuration);
@@ -114,7 +114,7 @@ export async function followGuide(
   cluster: TestCluster,
   space: TestNamespace,
   demo: ClusterDemo,
-  configuration: object = {},
+  configuration: Fields = {},
 ): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-guide-'));
   const checkout = join(examples, '..');
@@ -149,7 +149,7 @@ function writeEditor(
   cluster: TestCluster,
   space: TestNamespace,
   demo: ClusterDemo,
-  configuration: object,
+  { tekton = {}, ...configuration }: Fields,
 ): void {
   const edited = join(folder, 'edited');
   cpSync(join(folder, 'deploy/overlays/kubernetes'), edited, { recursive: true });
@@ -165,7 +165,12 @@ function writeEditor(
         authfile: '/etc/tributary-push/auth.json',
       },
     },
-    tekton: { ...(given['tekton'] as object), image: cluster.image, tasks: lean },
+    tekton: {
+      ...(given['tekton'] as object),
+      image: cluster.image,
+      tasks: lean,
+      ...(tekton as object),
+    },
     ...configuration,
   }));
   change(join(edited, 'kustomization.yaml'), (given) => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { env } from 'node:process';
+import { describe, type TestOptions } from 'vitest';
 import { builderImage } from '../cluster/builder-image.ts';
 import { type Kubectl, kubectlFor } from '../cluster/kubectl.ts';
 import { runningNode } from '../cluster/node.ts';
@@ -27,8 +28,6 @@ export interface TestCluster {
   readonly runBundle: readonly string[];
   /** An image of opm, for catalogs that serve by themselves. */
   readonly opm: string;
-  /** True: `make cluster` started it, so that its parts may be broken. */
-  readonly ours: boolean;
 }
 
 /**
@@ -57,8 +56,22 @@ export function testCluster(): TestCluster {
       ...['--decompression-image', systemImage('busybox')],
     ],
     opm: systemImage('opm'),
-    ours: true,
   };
+}
+
+/**
+ * Tests that attack a cluster or break parts of it: they run only on one that `make cluster` started, which is nobody's. Elsewhere their title says
+ * why they do not.
+ */
+export function describeOnOurs(title: string, options: TestOptions, tests: () => void): void {
+  const given = env['E2E_KUBECONFIG'];
+  if (given === undefined || given === '') describe(title, options, tests);
+  else
+    describe.skip(
+      `${title} (tried only on a cluster that \`make cluster\` started: it breaks parts of it)`,
+      options,
+      tests,
+    );
 }
 
 function givenCluster(kubeconfig: string): TestCluster {
@@ -77,7 +90,6 @@ function givenCluster(kubeconfig: string): TestCluster {
       ...(env['E2E_BUSYBOX'] ? ['--decompression-image', env['E2E_BUSYBOX']] : []),
     ],
     opm: env['E2E_OPM'] || 'quay.io/operator-framework/opm:v1.63.0',
-    ours: false,
   };
 }
 

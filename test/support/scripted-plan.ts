@@ -1,15 +1,17 @@
-import type { ScriptedStep } from '../../src/engine/engine-rig.ts';
-import type { Lock } from '../../src/plan/lock.ts';
 import type { Plan, Step } from '../../src/plan/plan.ts';
 import type { Units } from '../../src/plan/plan-units.ts';
+import type { TaskStep } from './scripted-task.ts';
+
+/** What a plan has besides its steps, as far as a test needs it. */
+export type PlanBase = Pick<Plan, 'lock'> & Partial<Plan>;
 
 /** Scripted steps as a plan, shared out among pods: each group of images is one. */
 export function scriptedPlan(
-  scripted: readonly ScriptedStep[],
-  lock: Lock,
+  scripted: readonly TaskStep[],
+  base: PlanBase,
 ): { readonly plan: Plan; readonly units: Units; readonly assemble: readonly string[] } {
   const own = scripted.filter(({ id }) => id !== 'prepare');
-  const report: ScriptedStep = { id: 'report', needs: own.map(({ id }) => id) };
+  const report: TaskStep = { id: 'report', needs: own.map(({ id }) => id) };
   const all = own.some(({ id }) => id === 'report') ? own : [...own, report];
   const steps = all.map(({ id, needs = [], group = id, weight = 1 }) => ({
     ...{ id, needs, group, weight, kind: id.split('/')[0], key: null },
@@ -26,5 +28,5 @@ export function scriptedPlan(
   );
   const elsewhere = new Set(Object.values(units).flat());
   const assemble = ids(steps).filter((id) => id !== 'report' && !elsewhere.has(id));
-  return { plan: { lock, steps, patches: [] } as unknown as Plan, units, assemble };
+  return { plan: { patches: [], ...base, steps } as unknown as Plan, units, assemble };
 }

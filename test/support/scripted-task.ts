@@ -1,17 +1,24 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import type { ScriptedStep } from '../../src/engine/engine-rig.ts';
+import type { Behavior, ScriptedStep } from '../../src/engine/engine-rig.ts';
 import { type TreeFile, textFile } from '../../src/plan/file-tree.ts';
 import type { Units } from '../../src/plan/plan-units.ts';
 import type { StepMessage } from '../../src/steps/step-message.ts';
 import type { DatedMessage } from '../../src/steps/task-output.ts';
+import { nothingMade } from '../../src/steps/unit/push-unit.ts';
 import { outputOf } from './scripted-output.ts';
+
+/** A step whose container may also take more memory than it may have. */
+export interface TaskStep extends Omit<ScriptedStep, 'does'> {
+  readonly does?: Behavior | 'fill-memory';
+}
 
 /** What a task told: what its outcome is made of. */
 export interface Told {
   readonly messages: DatedMessage[];
   readonly logs: Map<string, TreeFile>;
-  exit: number;
+  /** Undefined: its container ended without a word. */
+  exit: number | undefined;
 }
 
 export interface ScriptedTaskOptions {
@@ -36,8 +43,16 @@ export class ScriptedTask {
     this.#gone = once(answer, 'close');
   }
 
+  /** Says of what it began and did not end what the container that pushes says of it; gives the exit code. */
+  crashed(exit: number | undefined): number {
+    const { step } = this.#told.messages.findLast(({ kind }) => kind === 'step-started') ?? {};
+    if (step === undefined) return 1;
+    this.#tell({ kind: 'step-failed', step, failures: [nothingMade(step, exit)] });
+    return 4;
+  }
+
   /** The exit code; undefined where a step ends without a word. */
-  async runSteps(steps: readonly ScriptedStep[]): Promise<number | undefined> {
+  async runSteps(steps: readonly TaskStep[]): Promise<number | undefined> {
     for (const step of steps) {
       const exit = await this.#runStep(step);
       if (exit !== 0) return exit;
@@ -45,7 +60,7 @@ export class ScriptedTask {
     return 0;
   }
 
-  async #runStep(step: ScriptedStep): Promise<number | undefined> {
+  async #runStep(step: TaskStep): Promise<number | undefined> {
     const { id, does = 'finish', logs = [] } = step;
     this.#options.started(id);
     this.#tell({ kind: 'step-started', step: id });
@@ -56,6 +71,9 @@ export class ScriptedTask {
       case 'hang':
       case 'hang-once':
         await this.#gone;
+        return undefined;
+      case 'fill-memory':
+        this.#print('fill memory');
         return undefined;
       case 'wait':
         await Promise.race([this.#options.released, this.#gone]);
@@ -78,19 +96,22 @@ export class ScriptedTask {
   }
 
   async #finish(step: string, reused: boolean): Promise<number> {
-    if (step === 'prepare') await this.#planned();
-    this.#tell({ kind: 'step-finished', step, output: outputOf(step, reused) });
+    const made = step === 'prepare' ? { plan: await this.#planned() } : {};
+    this.#tell({ kind: 'step-finished', step, output: outputOf(step, reused), ...made });
     return 0;
   }
 
-  async #planned(): Promise<void> {
+  /** Tells the results of `prepare`, and gives the plan's reference. */
+  async #planned(): Promise<string> {
     const { plan, units } = this.#options;
     const numbered = Object.keys(units).filter((one) => /^\d/.test(one));
-    this.#print(`result plan ${await plan()}`);
+    const reference = await plan();
+    this.#print(`result plan ${reference}`);
     this.#print(`result units ${JSON.stringify(numbered.length > 0 ? numbered : ['none'])}`);
     this.#print(`result images ${numbered.length > 0 ? 'yes' : 'no'}`);
     for (const one of ['payload', 'manifests'])
       this.#print(`result ${one} ${units[one] === undefined ? 'no' : 'yes'}`);
+    return reference;
   }
 
   #tell(message: StepMessage): void {

@@ -4,26 +4,25 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Behavior, ScriptedStep } from '../../src/engine/engine-rig.ts';
-import type { Lock } from '../../src/plan/lock.ts';
+import type { Behavior } from '../../src/engine/engine-rig.ts';
 import type { Registry } from '../../src/steps/step.ts';
 import { outcomeReference, writeOutcome } from '../../src/steps/task-outcome.ts';
 import { writeTaskPlan } from '../../src/steps/task-plan.ts';
-import { scriptedPlan } from './scripted-plan.ts';
-import { ScriptedTask, type Told } from './scripted-task.ts';
+import { type PlanBase, scriptedPlan } from './scripted-plan.ts';
+import { ScriptedTask, type TaskStep, type Told } from './scripted-task.ts';
 
 /** Tells pods that run `scripted-task.sh` what to print, and leaves in the registry what real tasks leave there. */
 export interface TaskServer {
   /** `http://host:port` */
   readonly url: string;
-  script(name: string, steps: readonly ScriptedStep[], prepare: Behavior): void;
+  script(name: string, steps: readonly TaskStep[], prepare?: Behavior): void;
   release(name: string): void;
   starts(name: string, step: string): number;
   close(): Promise<void>;
 }
 
 interface Script {
-  readonly steps: readonly ScriptedStep[];
+  readonly steps: readonly TaskStep[];
   readonly released: PromiseWithResolvers<void>;
 }
 
@@ -34,14 +33,16 @@ interface Container {
   readonly unit: string;
   /** Of the build. */
   readonly name: string;
+  /** Exit code of `run`, as `push` knows it. */
+  readonly ran: number | undefined;
   readonly answer: ServerResponse;
 }
 
-/** Starts the server on an address that pods reach. */
+/** Starts the server on an address that pods reach. `baseOf`: what the plan of a run has besides its steps. */
 export async function startTaskServer(
   host: string,
   registry: Registry,
-  lock: Lock,
+  baseOf: (run: string) => Promise<PlanBase>,
 ): Promise<TaskServer> {
   const scripts = new Map<string, Script>();
   const starts = new Map<string, number>();
@@ -49,9 +50,10 @@ export async function startTaskServer(
   const told = new Map<string, Told>();
   const folder = await mkdtemp(join(tmpdir(), 'tributary-tasks-'));
 
-  const runSteps = async (script: Script, container: Container, mine: Told) => {
+  /** What a container is to do, with the steps that are its own. */
+  const scriptedTask = async (script: Script, container: Container, mine: Told) => {
     const { phase, run, unit, name, answer } = container;
-    const { plan, units, assemble } = scriptedPlan(script.steps, lock);
+    const { plan, units, assemble } = scriptedPlan(script.steps, await baseOf(run));
     const ids = { run: units[unit], assemble, prepare: ['prepare'], report: ['report'] }[phase];
     const scripted = new ScriptedTask(answer, mine, {
       released: script.released.promise,
@@ -60,28 +62,31 @@ export async function startTaskServer(
       units,
     });
     const steps = (ids ?? []).map((id) => script.steps.find((one) => one.id === id) ?? { id });
-    return scripted.runSteps(steps);
+    return { scripted, steps };
   };
 
   /** What a container does; its exit code. */
   const play = async (container: Container): Promise<number> => {
-    const { phase, run, name } = container;
+    const { phase, run, name, ran } = container;
     const script = scripts.get(name);
     if (script === undefined) return 8;
     if (phase === 'fetch') return 0;
     const task = taskOf(container);
-    const mine = told.get(`${run}.${task}`) ?? { messages: [], logs: new Map(), exit: 0 };
+    const nothing: Told = { messages: [], logs: new Map(), exit: undefined };
+    const mine = (phase === 'push' && told.get(`${run}.${task}`)) || nothing;
     told.set(`${run}.${task}`, mine);
-    if (phase !== 'push') {
-      const exit = await runSteps(script, container, mine);
-      if (exit === undefined) return 7;
-      mine.exit = exit;
-      if (phase === 'run') return exit;
-    }
-    const { messages, logs } = mine;
-    const reference = outcomeReference({ lock }, run, task);
+    const { scripted, steps } = await scriptedTask(script, container, mine);
+    if (phase === 'push') return keep(container, mine, mine.exit ?? scripted.crashed(ran));
+    mine.exit = await scripted.runSteps(steps);
+    if (mine.exit === undefined) return 7;
+    return phase === 'run' ? mine.exit : keep(container, mine, mine.exit);
+  };
+
+  const keep = async (container: Container, { messages, logs }: Told, exit: number) => {
+    const { run } = container;
+    const reference = outcomeReference(await baseOf(run), run, taskOf(container));
     await writeOutcome(registry, folder, reference, { messages, logs });
-    return mine.exit;
+    return exit;
   };
 
   const server = createServer((request, answer) => {
@@ -94,7 +99,7 @@ export async function startTaskServer(
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://${host}:${port}`,
-    script: (name, steps, prepare) =>
+    script: (name, steps, prepare = 'finish') =>
       void scripts.set(name, {
         steps: [{ id: 'prepare', does: prepare }, ...steps],
         released: Promise.withResolvers(),
@@ -110,8 +115,9 @@ export async function startTaskServer(
 }
 
 function containerOf(path: string, answer: ServerResponse): Container {
-  const [, phase = '', run = '', unit = '', tag = ''] = path.split('/');
-  return { phase, run, unit, name: tag.slice(0, tag.lastIndexOf('-')), answer };
+  const [, phase = '', run = '', unit = '', tag = '', ran] = path.split('/');
+  const name = tag.slice(0, tag.lastIndexOf('-'));
+  return { phase, run, unit, name, ran: ran === 'none' ? undefined : Number(ran), answer };
 }
 
 function taskOf({ phase, unit }: Container): string {

@@ -47,7 +47,7 @@ export async function makeTektonRig(cluster: TestCluster): Promise<TektonRig> {
   const server = await startTaskServer(
     process.env['E2E_HOST'] ?? addresses.host,
     registry,
-    demoBuild().lock,
+    async () => ({ lock: demoBuild().lock }),
   );
   await install(api, namespace, server.url);
   const small = { requests: { cpu: '10m', memory: '16Mi' }, limits: {} };
@@ -100,7 +100,8 @@ async function install(api: KubernetesApi, namespace: string, rig: string): Prom
   ]);
 }
 
-async function scriptedImage({
+/** The image of scripted pods, which is pushed where it is not there yet. */
+export async function scriptedImage({
   registry: host,
   pushSecret,
   insecure,

@@ -117,12 +117,21 @@ test('what another build pushed meanwhile is used, but for a rebuild', async () 
   expect(said.join('\n')).toContain('NOT the same bytes');
 });
 
-test('where nothing was made the container ended too soon', async () => {
-  const plan = planOf();
-  expect(await failureOf(pushMade(image(plan, 'sink'), context(plan)))).toMatchObject({
-    reason: 'step-crashed',
-  });
-});
+test.for([
+  [undefined, 'ended before it had a result.', 'kubectl describe pod'],
+  [1, 'ended before it had a result (exit code 1).', 'kubectl describe pod'],
+  [137, 'used more memory than it may', 'tekton: {tasks: {images: {limits: {memory: …}}}}'],
+] as const)(
+  'where nothing was made, and the container ended with %j, it says so',
+  async ([ran, detail, hint]) => {
+    const plan = planOf();
+    expect(await failureOf(pushMade(image(plan, 'sink'), context(plan, { ran })))).toMatchObject({
+      reason: 'step-crashed',
+      detail: expect.stringContaining(detail),
+      hint: expect.stringContaining(hint),
+    });
+  },
+);
 
 test('a registry that does not keep what was pushed is told of', async () => {
   const plan = planOf();

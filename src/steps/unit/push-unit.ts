@@ -21,6 +21,8 @@ export interface PushContext {
   readonly made: string;
   /** Bytes that one step may have made. */
   readonly limit: number;
+  /** Exit code of `run`, where that is known. */
+  readonly ran?: number | undefined;
   readonly workdir: string;
   readonly rebuild: boolean;
   log(text: string): void;
@@ -48,7 +50,7 @@ export async function pushMade(step: Step, context: PushContext): Promise<StepOu
   const make = async () => {
     const layout = join(await mkdtemp(join(workdir, 'made-')), 'layout');
     if (!(await readMade(made, reference, layout, { limit })))
-      throw new FailureError(nothingMade(step));
+      throw new FailureError(nothingMade(step.id, context.ran));
     return () => {
       progress('pushing');
       return registry.pushLayout(layout, reference);
@@ -92,13 +94,24 @@ async function readBack(
   }
 }
 
-function nothingMade({ id }: Step): Failure {
+/** What is said of a step whose container ended without a word. */
+export function nothingMade(step: string, ran: number | undefined): Failure {
+  const kind = step.split('/')[0] ?? '';
+  const task = kind === 'image' ? 'images' : kind;
+  const killed = ran === killedByKernel;
   return {
     reason: 'step-crashed',
-    detail: `The container that makes ${id} ended before it had a result.`,
-    hint: 'See whether it was killed for lack of memory (`kubectl describe pod`), and give the step more (`tekton` in the configuration); then ask for the build again: what was finished is reused.',
+    detail: killed
+      ? `The container that makes ${step} was killed before it had a result, most likely because it used more memory than it may.`
+      : `The container that makes ${step} ended before it had a result${ran === undefined ? '' : ` (exit code ${ran})`}.`,
+    hint: killed
+      ? `Give it more: \`tekton: {tasks: {${task}: {limits: {memory: …}}}}\` in the configuration. Then ask for the build again: what was finished is reused.`
+      : 'See what the end of its log and `kubectl describe pod` say; then ask for the build again: what was finished is reused.',
   };
 }
+
+/** Exit code of a process that SIGKILL ended: who has no more memory gets it. */
+const killedByKernel = 137;
 
 /**
  * Pushes what compilers left, as seeds for every later build: only where all that ran in the container is the product's own. What cannot be kept
