@@ -10,8 +10,10 @@ import {
   latestOf,
   placeOf,
 } from './builds-of-runs.ts';
+import type { ClusterRun } from './cluster.ts';
 import type { PastBuilds } from './past-builds.ts';
-import type { RunSet } from './run-set.ts';
+import { componentLabel, labelValue, nameLabel } from './run-names.ts';
+import { type RunSet, tagOf } from './run-set.ts';
 
 export interface ListOptions {
   readonly runs: RunSet;
@@ -55,11 +57,7 @@ async function* entries(query: BuildQuery, options: ListOptions): AsyncGenerator
         yield { place, read: () => readMatching(attempts, query, options) };
     }
   }
-  yield* pastEntries(
-    new Set(groups.flatMap((attempts) => askedOf(attempts[0])?.tag ?? [])),
-    query,
-    options,
-  );
+  yield* pastEntries(new Set(groups.map(([first]) => tagOf(first))), query, options);
 }
 
 const pastMark = 'record ';
@@ -68,11 +66,12 @@ const pastMark = 'record ';
 const recordsMayBe = 60_000;
 
 async function* pastEntries(
+  /** Tags as label values. */
   present: ReadonlySet<string>,
   query: BuildQuery,
   { past }: ListOptions,
 ): AsyncGenerator<Entry> {
-  const tags = (await past.tags()).filter((tag) => !present.has(tag));
+  const tags = (await past.tags()).filter((tag) => !present.has(labelValue(tag)));
   const found = await Promise.all(tags.map((tag) => limit(() => past.find(tag, recordsMayBe))));
   const sorted = found
     .filter((one) => one !== undefined)
@@ -88,6 +87,8 @@ async function* pastEntries(
 /** What can be said without working out a build. */
 function mayMatch(attempts: Attempts, query: BuildQuery): boolean {
   const run = latestOf(attempts);
+  // Labels first: what a run says of its build in whole is long.
+  if (!mayMatchLabels(run, query)) return false;
   const asked = askedOf(run);
   if (asked === undefined || !matches(asked, query)) return false;
   if (query.state === undefined) return true;
@@ -97,6 +98,13 @@ function mayMatch(attempts: Attempts, query: BuildQuery): boolean {
   if (run.condition?.status === 'True') return query.state === 'succeeded';
   // A run that is cancelled may still be keeping its record.
   return isOver(run) ? !open : open || query.state === 'cancelled';
+}
+
+function mayMatchLabels({ labels }: ClusterRun, { name, component }: BuildQuery): boolean {
+  return (
+    (name === undefined || labels[nameLabel] === labelValue(name)) &&
+    (component === undefined || Object.hasOwn(labels, componentLabel(component)))
+  );
 }
 
 function matches({ lock, read }: AskedBuild, { name, component }: BuildQuery): boolean {
