@@ -105,7 +105,8 @@ async function finish(api: KubernetesApi, namespace: string, index: number): Pro
   });
   const at = now.toISOString().replace('.000', '');
   const status = {
-    ...{ startTime: at, completionTime: at },
+    // One that waits may not have started.
+    completionTime: at,
     conditions: [
       { type: 'Succeeded', status: 'True', reason: 'Succeeded', lastTransitionTime: at },
     ],
