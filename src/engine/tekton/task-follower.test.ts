@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { TaskOutcome } from '../../steps/task-outcome.ts';
 import type { ClusterStep, ClusterTask } from './cluster.ts';
 import { TaskFollower } from './task-follower.ts';
 
@@ -29,6 +30,7 @@ function follow(
   first: ClusterTask,
   pods: readonly (readonly string[])[],
   steps: Promise<readonly string[]> = Promise.resolve(['image/a', 'image/b']),
+  outcome: () => Promise<TaskOutcome | undefined> = async () => undefined,
 ) {
   let opened = 0;
   const release = Promise.withResolvers<void>();
@@ -43,8 +45,7 @@ function follow(
       },
       podTrouble: async () => undefined,
     },
-    outcome: async () => undefined,
-    steps,
+    ...{ outcome, steps },
     changed: () => {},
     signal: ending.signal,
   });
@@ -103,6 +104,18 @@ describe('the follower of a task', () => {
     const log = follower.logs.get('image/a')?.tail(50) ?? [];
     expect(log[0]).toMatch(/^\[105 line\(s\) are no log of these steps/);
     expect(log.at(-2)).toBe('  Segmentation fault');
+  });
+
+  test('waits for what the last container keeps after Tekton has ended the task for its memory', async () => {
+    let asked = 0;
+    const kept: TaskOutcome = { messages: [], logs: new Map() };
+    const outcome = async () => (++asked < 3 ? undefined : kept);
+    const condition = { ...over, status: 'False', reason: 'StepOOM' } as const;
+    const ended = task([{ state: 'terminated' }], { condition });
+    const { follower } = follow(ended, [], Promise.resolve(['image/a']), outcome);
+    await vi.waitFor(() => expect(follower.view().final).toBe(true), 10_000);
+    expect(asked).toBe(3);
+    expect(follower.logs.size).toBe(0);
   });
 
   test('takes the word of the container that pushes', async () => {

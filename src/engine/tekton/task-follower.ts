@@ -6,6 +6,7 @@ import { isOver, type TaskView, taskNameOf } from './attempt-view.ts';
 import type { Cluster, ClusterStep, ClusterTask } from './cluster.ts';
 import { FollowedLog } from './followed-log.ts';
 import { HeardLines } from './heard-lines.ts';
+import { isOutOfMemory } from './judge-task.ts';
 
 export interface TaskFollowerOptions {
   readonly cluster: Pick<Cluster, 'log' | 'podTrouble'>;
@@ -21,6 +22,8 @@ export interface TaskFollowerOptions {
 /** Milliseconds that are waited for the last lines of a pod, and between looks at what does not answer. */
 const patience = 3000;
 const pause = 250;
+/** Milliseconds that the last container of a task has after Tekton has ended it. */
+const lastWord = 10_000;
 /** Milliseconds that a container has to show what it printed before anybody looked. */
 const hearing = 300;
 
@@ -159,6 +162,7 @@ export class TaskFollower {
   async #end(): Promise<void> {
     const { outcome, cluster, signal } = this.#options;
     this.#outcome = await this.#persistently(() => outcome(taskNameOf(this.#task)));
+    if (isOutOfMemory(this.view())) await this.#awaitOutcome();
     if (this.#outcome === undefined && !signal.aborted) {
       this.#follow();
       await Promise.race([this.#options.steps, sleep(patience, undefined, { ref: false })]);
@@ -173,6 +177,16 @@ export class TaskFollower {
     if (this.#outcome === undefined) await this.#tellLeftOut();
     this.#closeLogs(this.#outcome === undefined);
     this.#options.changed();
+  }
+
+  /** Tekton ends a task for the memory that a container took while its last container still works: that has a while to keep what was told. */
+  async #awaitOutcome(): Promise<void> {
+    const { outcome, signal } = this.#options;
+    const until = performance.now() + lastWord;
+    while (this.#outcome === undefined && !signal.aborted && performance.now() < until) {
+      await sleep(pause, undefined, { signal }).catch(() => {});
+      this.#outcome = await this.#persistently(() => outcome(taskNameOf(this.#task)));
+    }
   }
 
   /** Nobody else will tell what was printed: in the log of the step that was begun last, people look first. */
