@@ -13,15 +13,20 @@ export function toolSet(tools: string): string {
 }
 
 /** What an image leaves out (.containerignore). */
-const ofTests = /\.(test|contract|fixture)\.ts$/;
+const ofTests = /\.(test|contract|fixture)\.ts$|^engine\/(engine-rig|rig-test)\.ts$/;
 
 /** Of what this process runs: an upgrade on disk makes no other program of one that waits. */
 const code = digestCode();
 
+/** Files that are counted, below `src`: in a checkout the same as in an image. */
+export function countedFiles(): readonly string[] {
+  const names = readdirSync(sources, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => /\.(ts|sh)$/.test(name) && !ofTests.test(name)).sort();
+}
+
 function digestCode(): string {
   const hash = createHash('sha256');
-  const names = readdirSync(sources, { recursive: true, encoding: 'utf8' });
-  const ours = names.filter((name) => /\.(ts|sh)$/.test(name) && !ofTests.test(name)).sort();
-  for (const name of ours) hash.update(`${name}\0`).update(readFileSync(join(sources, name)));
+  for (const name of countedFiles())
+    hash.update(`${name}\0`).update(readFileSync(join(sources, name)));
   return hash.digest('hex').slice(0, 12);
 }
