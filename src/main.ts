@@ -53,7 +53,11 @@ export async function startService(
     const app = await createApp({
       service: own.service,
       metrics,
-      git: createGitHttp(configuration.state),
+      git: createGitHttp(
+        configuration.state,
+        // Builds of the local engine left in this folder all that there is to serve.
+        configuration.engine === 'tekton' ? own.exportAgain : undefined,
+      ),
       hosts: [new URL(url).hostname],
       ...(own.guard === undefined ? {} : { guard: own.guard }),
       closing: closing.signal,

@@ -11,6 +11,7 @@ import type { Engine } from '../engine/engine.ts';
 import { registerOwner } from '../engine/local/owner.ts';
 import { temporaryFolder } from '../engine/local/state-folder.ts';
 import { withCredentialsHere } from './credentials-here.ts';
+import type { exportAgain } from './export-again.ts';
 import { openAccess, trustOf } from './open-access.ts';
 import { openEngine } from './open-engine.ts';
 import { requestParts } from './request-parts.ts';
@@ -33,6 +34,8 @@ interface OwnService {
   readonly engine: Engine;
   /** Who may use it over a network; undefined: whoever reaches it. */
   readonly guard: Guard | undefined;
+  /** Makes what a build exports, where that was made elsewhere. */
+  readonly exportAgain: ReturnType<typeof exportAgain>;
   close(): Promise<void>;
 }
 
@@ -65,7 +68,7 @@ export async function openOwnService(options: OwnServiceOptions): Promise<OwnSer
   const access = await openAccess(configuration, environment);
   const { guard, approvals } = opening.adopt(access, (one) => one.close());
   const engine = observe(opened.engine);
-  const parts = requestParts({
+  const { exportAgain, ...parts } = requestParts({
     configuration,
     product,
     environment,
@@ -88,7 +91,7 @@ export async function openOwnService(options: OwnServiceOptions): Promise<OwnSer
     ending.abort();
     await openedAll.disposeAsync();
   };
-  return { service, engine, guard, close };
+  return { service, engine, guard, exportAgain, close };
 }
 
 /** The product file that is named, or lies beside the configuration. Throws FailureError `bad-product`. */

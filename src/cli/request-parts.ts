@@ -27,6 +27,7 @@ import { shared } from '../resolve/shared-servers.ts';
 import { lookUpHits } from '../steps/prepare/look-up-hits.ts';
 import type { PrepareContext } from '../steps/prepare/prepare-context.ts';
 import { prepare, problemsOutside } from '../steps/prepare/run-prepare.ts';
+import { exportAgain } from './export-again.ts';
 import { inTime, tooSlow } from './in-time.ts';
 import { noScripts, refusingBuilder } from './refusing-builder.ts';
 
@@ -53,6 +54,8 @@ const probeSeconds = 3;
 const idle = 10_000;
 
 interface RequestParts extends Pick<ServiceParts, 'resolve' | 'plan' | 'checks' | 'vouched'> {
+  /** Makes what a build exports, where this process does not have it. */
+  readonly exportAgain: ReturnType<typeof exportAgain>;
   /** What is wrong with a release of the product as it is: for what a build would fail that changes nothing. */
   examine(release: string): Promise<readonly Failure[]>;
 }
@@ -225,7 +228,12 @@ export function requestParts({
     ),
   );
 
-  return { resolve, plan, checks, examine, vouched };
+  const again = exportAgain({
+    ...{ configuration, registry },
+    mirrors: async () => (await tools()).git.mirrors,
+  });
+
+  return { resolve, plan, checks, examine, vouched, exportAgain: again };
 }
 
 function silent(push: string): Failure {

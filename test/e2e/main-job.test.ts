@@ -3,8 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { run } from '../../src/adapters/processes/command.ts';
+import { createRegistry } from '../../src/adapters/registry/registry.ts';
 import type { Build } from '../../src/builds/build.ts';
+import { Configuration } from '../../src/config/config.ts';
+import { readText } from '../../src/plan/file-tree.ts';
+import { readArtifact } from '../../src/steps/artifact.ts';
 import {
   createNamespace,
   type TestCluster,
@@ -202,6 +207,18 @@ describe('the request of the proposal', () => {
     await expect.poll(greeting, { timeout: minutes }).not.toContain('4638');
   });
 
+  test('has its merge served by every replica, as upstream_sources.yaml says', async () => {
+    const { url: from, branch, commit } = await sourceOf(first, 'tektoncd/pipeline');
+    const replicas = await space.kubectl([
+      ...['get', 'pods', '--selector=app.kubernetes.io/component=service', '--output=name'],
+    ]);
+    const names = replicas.trim().split('\n');
+    expect(names).toHaveLength(2);
+    expect(await Promise.all(names.map((name) => fetchFrom(name, from, branch)))).toEqual([
+      ...[commit, commit],
+    ]);
+  });
+
   test('takes the place of what is released, from a catalog that names nothing but the index', {
     timeout: 10 * minutes,
   }, async () => {
@@ -256,6 +273,32 @@ describe('the request of the proposal', () => {
     expect(await target.kubectl(['get', 'csv,subscription', '--output=name'])).toBe('');
   });
 });
+
+/** What a build's upstream_sources.yaml says of a component. */
+async function sourceOf({ tag }: Build, component: string): Promise<Json> {
+  const remotes = { demo: { push: remote, insecure: cluster.insecure } };
+  const registry = await createRegistry(Configuration.parse({ remotes }), { folder });
+  const plan = await readArtifact(registry, `${remote}/tributary:${tag}-plan`);
+  const { git } = parse(readText(plan?.files ?? new Map(), 'upstream_sources.yaml') ?? '');
+  return git.find(({ url: from }: Json) => from.includes(`/${component}`));
+}
+
+/** Fetches a branch from a replica, as git does that is told who asks; gives the commit. */
+async function fetchFrom(replica: string, from: string, branch: string): Promise<string> {
+  using reached = await portForward(cluster, space, replica);
+  const client = mkdtempSync(join(folder, 'client-'));
+  const git = async (...args: string[]) => {
+    const { exitCode, stdout, stderr } = await run('git', args, { cwd: client, timeout: minutes });
+    return exitCode === 0 ? stdout.toString().trim() : `${stderr}`;
+  };
+  await git('init', '--quiet');
+  const failed = await git(
+    ...['-c', `http.extraHeader=Authorization: Bearer ${token}`],
+    ...['-c', `url.${reached.url}/.insteadOf=http://tributary.${space.name}.svc:8080/`],
+    ...['fetch', '--quiet', from, branch],
+  );
+  return failed || git('rev-parse', 'FETCH_HEAD');
+}
 
 async function crd(plural: string): Promise<string> {
   return cluster.kubectl(['get', 'crd', `${plural}.tekton.example.com`, '--output=yaml']);

@@ -8,16 +8,17 @@ export interface PortForward extends Disposable {
   readonly url: string;
 }
 
-/** Starts `kubectl port-forward`, which chooses the port. */
+/** Starts `kubectl port-forward`, which chooses the port; `to`: one of its pods, `pod/NAME`. */
 export async function portForward(
   { kubeconfig }: TestCluster,
   { name }: TestNamespace,
+  to = 'service/tributary',
 ): Promise<PortForward> {
   const child: ChildProcess = spawn(
     'kubectl',
     [
       ...['--kubeconfig', kubeconfig, '--namespace', name],
-      ...['port-forward', 'service/tributary', ':8080'],
+      ...['port-forward', to, ':8080'],
     ],
     {
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -16,16 +16,26 @@ const requestLimit = 4 * 2 ** 20;
 
 /**
  * Serves `<state>/git/<tag>/<owner>/<repo>.git` read-only by `git upload-pack` (gitprotocol-http(5));
- * undefined where there is no such repository.
+ * undefined where there is no such repository. `makeMissing` may make one that is asked for.
  */
-export function createGitHttp(state: string) {
+export function createGitHttp(
+  state: string,
+  makeMissing: (repository: ExportedRepository) => Promise<void> = async () => {},
+) {
+  const find = async (repository: ExportedRepository): Promise<string | undefined> => {
+    if (!isPlain(repository)) return undefined;
+    const found = await findRepository(state, repository);
+    if (found !== undefined) return found;
+    await makeMissing(repository);
+    return findRepository(state, repository);
+  };
   return {
     async advertise(
       repository: ExportedRepository,
       protocol: string,
       signal: AbortSignal,
     ): Promise<Readable | undefined> {
-      const folder = await findRepository(state, repository);
+      const folder = await find(repository);
       if (folder === undefined) return undefined;
       const refs = await uploadPack(['--http-backend-info-refs', folder], folder, protocol, signal);
       // Version 2 has no announcement of the service: its answer begins with the version.
@@ -41,7 +51,7 @@ export function createGitHttp(state: string) {
       request: Readable,
       signal: AbortSignal,
     ): Promise<Readable | undefined> {
-      const folder = await findRepository(state, repository);
+      const folder = await find(repository);
       if (folder === undefined) return undefined;
       const git = await uploadPack([folder], folder, protocol, signal);
       // A request that breaks off or is too large ends git, and so the answer.
@@ -51,12 +61,14 @@ export function createGitHttp(state: string) {
   };
 }
 
+function isPlain({ tag, owner, repo }: ExportedRepository): boolean {
+  return [tag, owner, repo].every((part) => /^[A-Za-z0-9_][-A-Za-z0-9_.]*$/.test(part));
+}
+
 async function findRepository(
   state: string,
   { tag, owner, repo }: ExportedRepository,
 ): Promise<string | undefined> {
-  const plain = /^[A-Za-z0-9_][-A-Za-z0-9_.]*$/;
-  if (![tag, owner, repo].every((part) => plain.test(part))) return undefined;
   const folder = join(state, 'git', tag, owner, `${repo}.git`);
   const found = await stat(folder).catch(() => undefined);
   return found?.isDirectory() ? folder : undefined;

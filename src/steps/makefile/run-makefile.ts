@@ -6,7 +6,7 @@ import type { Digest, ImageName } from '../../plan/names.ts';
 import { sourcesAtPlaces } from '../../product/upstream-sources.ts';
 import type { ComponentPayload } from '../assemble-kodata.ts';
 import { demandArtifact } from '../demand-artifact.ts';
-import { exportedPath } from '../exported-path.ts';
+import { exportedPath } from '../exported-commit.ts';
 import { gatherBundle, productFiles } from '../gather-bundle.ts';
 import { PayloadMetadata } from '../payload-artifact.ts';
 import { readProductFiles } from '../product-files.ts';

@@ -5,12 +5,11 @@ import type { Plan, Source } from '../../plan/plan.ts';
 import { sourcesAtPlaces, upstreamSourcesPath } from '../../product/upstream-sources.ts';
 import type { Mirror } from '../../resolve/git-interface.ts';
 import { writeArtifact } from '../artifact.ts';
-import { exportedPath } from '../exported-path.ts';
+import { exportedPath, isMadeHere } from '../exported-commit.ts';
 import { artifactRepository, keyTag } from '../step.ts';
 import type { PreparedComponent } from './prepare-component.ts';
 import type { PrepareContext } from './prepare-context.ts';
 import type { PreparedProduct } from './prepare-product.ts';
-import { isMadeHere } from './update-sources.ts';
 
 /** What a source artifact says of itself, so that others can prove the tree by the commit. */
 interface SourceMetadata {
@@ -80,7 +79,9 @@ export async function exportCommits(
 ): Promise<void> {
   const entries = demand(sourcesAtPlaces(plan.upstreamSources, pinned));
   const all = plan.lock.strategy === 'makefile';
-  for (const prepared of components.filter((one) => all || isMadeHere(one))) {
+  for (const prepared of components.filter(
+    ({ from, combined }) => all || isMadeHere(from, combined.commit),
+  )) {
     const { component, combined, url } = prepared;
     const branch = entries[component]?.branch;
     if (branch === undefined) throw new Error(`no entry of ${component}`);

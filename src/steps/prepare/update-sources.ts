@@ -3,18 +3,8 @@ import type { ComponentName, Tag } from '../../plan/names.ts';
 import type { Product } from '../../product/product.ts';
 import { type SourceChange, updateUpstreamSources } from '../../product/update-upstream-sources.ts';
 import type { UpstreamSource } from '../../product/upstream-sources.ts';
-import { exportedPath } from '../exported-path.ts';
+import { exportedBranch, exportedPath, isMadeHere } from '../exported-commit.ts';
 import type { PreparedComponent } from './prepare-component.ts';
-
-/** Branch of the exported repositories. */
-const exportedBranch = 'tributary';
-
-/** Whether a component's commit was made here: nobody else can serve it. */
-export function isMadeHere({ from, combined }: PreparedComponent): boolean {
-  if (from.kind === 'base' || from.kind === 'head') return false;
-  const others = from.kind === 'merge' ? from.base.commit : from.onto;
-  return combined.commit !== from.commit && combined.commit !== others;
-}
 
 /**
  * upstream_sources.yaml as this build means it: what it says can be fetched. A head comes from the
@@ -43,7 +33,7 @@ function changeOf(
   const { component, from, combined } = prepared;
   if (from.kind === 'base') return undefined;
   const { commit } = combined;
-  if (isMadeHere(prepared)) {
+  if (isMadeHere(from, commit)) {
     const url = `${service}/api/builds/${tag}/git/${exportedPath(component)}`;
     return { component, url, branch: exportedBranch, commit, comment: commentOf(prepared) };
   }
