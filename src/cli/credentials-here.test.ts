@@ -23,3 +23,16 @@ test.for([
     ...(pull && { 'pull-secret': at(pull) }),
   });
 });
+
+test('a push secret that is mounted elsewhere is named where it is', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-credentials-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'auth.json'), '{}');
+  const configuration = {
+    remotes: { a: { push: 'r/a', authfile: '/etc/tributary-push/auth.json' } },
+  } as unknown as LoadedConfiguration;
+  expect(withCredentialsHere(configuration, folder).remotes['a']?.authfile).toBe(
+    join(folder, 'auth.json'),
+  );
+  expect(withCredentialsHere(configuration).remotes['a']?.authfile).toBeUndefined();
+});

@@ -62,7 +62,7 @@ export async function openTask(
 ): Promise<TaskContext> {
   const loaded = await loadConfiguration(input.config, process.env);
   const state = defaultStateFolder(process.env);
-  const configuration = withCredentialsHere({ ...loaded, state });
+  const configuration = withCredentialsHere({ ...loaded, state }, input.pushSecret);
   await mkdir(state, { recursive: true });
   const work = await mkdtemp(join(state, 'task-'));
   const outputFolder = told ?? join(work, 'told');

@@ -14,7 +14,7 @@ import {
   toldHere,
 } from './task-context.ts';
 import { stepsOf, stepWith } from './unit-steps.ts';
-import { clearResults, writeResults } from './write-results.ts';
+import { clearArtifacts, writeResults } from './write-results.ts';
 
 /**
  * The last container of a unit, which has the push secret and believes nothing that `run` left: pushes what was made, keeps what all three containers told, and ends as
@@ -22,7 +22,7 @@ import { clearResults, writeResults } from './write-results.ts';
  */
 export async function pushTask(context: TaskContext): Promise<number> {
   const { input, logBytes } = context;
-  await clearResults(input.results);
+  await clearArtifacts();
   const ended = await exitOfEarlierTry(context, taskName(input.unit));
   if (ended !== undefined) return ended;
   const folders = unitFolders(input.pod);

@@ -1,26 +1,23 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Plan, Step, StepOutput } from '../plan/plan.ts';
 import { repositoryOf } from '../steps/key-reference.ts';
 import { taskResults } from '../steps/task-input.ts';
 import { strange } from '../steps/unit/plain-file.ts';
 
 /**
- * Empties the folders of Tekton that all containers of a pod share, before this one has anything there. What an earlier container left as a result may be
- * a link: Tekton would read what it leads to in this container, the push secret for instance, and show it in the TaskRun. Throws FailureError
- * `strange-output` where something cannot be removed.
+ * Empties the folder of Tekton that all containers of a pod share and that it reads when each of them ends. What an earlier one left there may be a lie,
+ * or a link to what this one alone sees. Throws FailureError `strange-output` where something cannot be removed.
  */
-export async function clearResults(results: string): Promise<void> {
-  for (const folder of [results, join(dirname(results), 'artifacts')]) {
-    const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw error;
+export async function clearArtifacts(folder = '/tekton/artifacts'): Promise<void> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  for (const name of names)
+    await rm(join(folder, name), { recursive: true, force: true }).catch(() => {
+      throw strange([folder, name], 'it cannot be removed');
     });
-    for (const name of names)
-      await rm(join(folder, name), { recursive: true, force: true }).catch(() => {
-        throw strange([folder, name], 'it cannot be removed');
-      });
-  }
 }
 
 /**
@@ -30,8 +27,7 @@ export async function clearResults(results: string): Promise<void> {
 const longestList = 2000;
 
 /**
- * Writes what a unit made for Tekton Chains: of one image its URL and digest, of several a list. All of them are written, empty where there is nothing to
- * say: Tekton takes what the last container says of a result, and what an earlier one said where the last says nothing.
+ * Writes what a unit made for Tekton Chains: of one image its URL and digest, of several a list.
  */
 export async function writeResults(
   folder: string,
@@ -49,8 +45,9 @@ export async function writeResults(
   while (lines.join('\n').length > longestList)
     log(`the result ${taskResults.imageList} has no room for ${lines.pop()}`);
   await mkdir(folder, { recursive: true });
-  const put = (name: string, text: string) => writeFile(join(folder, name), text, { flag: 'wx' });
-  await put(taskResults.imageUrl, only?.url ?? '');
-  await put(taskResults.imageDigest, only?.digest ?? '');
-  await put(taskResults.imageList, lines.join('\n'));
+  const results = {
+    ...(only && { [taskResults.imageUrl]: only.url, [taskResults.imageDigest]: only.digest }),
+    ...(lines.length > 0 && { [taskResults.imageList]: lines.join('\n') }),
+  };
+  for (const [name, text] of Object.entries(results)) await writeFile(join(folder, name), text);
 }

@@ -29,11 +29,16 @@ export const taskVariables = {
   build: 'TRIBUTARY_BUILD',
   /** How the tasks before ended, as Tekton says: `prepare=Succeeded images=StepOOM assemble= …`; of several of a kind, the first that failed. For `report`. */
   reasons: 'TRIBUTARY_REASONS',
+  /** Folder where the push secret is mounted, instead of {@link usualPushSecret}: for `push`. */
+  pushSecret: 'TRIBUTARY_PUSH_SECRET',
   /** Folder of result files; only `prepare` and `push` write there. Default: /tekton/results. */
   results: 'TRIBUTARY_RESULTS',
   /** Folder that the containers of a unit share; default: /pod. `in/` is written by `fetch`, `out/` by `run`. */
   pod: 'TRIBUTARY_POD',
 } as const;
+
+/** Where the push secret is mounted, as configurations name it. */
+export const usualPushSecret = '/etc/tributary-push';
 
 /**
  * What each container of a task does; whether its word counts that a step is finished (`verdicts`); and the capabilities without which it cannot: they are added to none. `push` runs also where `fetch` or
@@ -90,6 +95,7 @@ export interface TaskInput {
   readonly build: ReportedBuild | undefined;
   /** By task; '' where it never began. */
   readonly reasons: Readonly<Record<string, string>>;
+  readonly pushSecret: string | undefined;
   readonly results: string;
   readonly pod: string;
 }
@@ -112,6 +118,7 @@ const Input = z.object({
   rebuild: z.enum(['true', 'false', '']).default('false'),
   build: text,
   reasons: text,
+  pushSecret: text,
   results: z.string().default('/tekton/results'),
   pod: z.string().default('/pod'),
 });
@@ -140,6 +147,7 @@ export function parseTaskInput(
     ...data,
     ...{ lock, tag },
     product: data.product || undefined,
+    pushSecret: data.pushSecret || undefined,
     plan: data.plan || undefined,
     rebuild: data.rebuild === 'true',
     reasons: Object.fromEntries(

@@ -16,10 +16,7 @@ export async function portForward(
 ): Promise<PortForward> {
   const child: ChildProcess = spawn(
     'kubectl',
-    [
-      ...['--kubeconfig', kubeconfig, '--namespace', name],
-      ...['port-forward', to, ':8080'],
-    ],
+    [...['--kubeconfig', kubeconfig, '--namespace', name], ...['port-forward', to, ':8080']],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: {

@@ -43,8 +43,16 @@ const expected = {
     added: [],
     readOnlyRoot: true,
     variables: ['RUN', 'TAG', 'LOCK', 'PLAN', 'UNIT', 'REBUILD'],
-    more: ['computeResources'],
-    mounts: ['in ro /pod/in', 'out ro /pod/out', 'push-secret ro /etc/tributary-push'],
+    others: [
+      'TRIBUTARY_PUSH_SECRET=/etc/tributary-push/$(context.taskRun.uid)',
+      'TRIBUTARY_RESULTS=/tekton/steps/step-push/results',
+    ],
+    more: ['computeResources', 'results'],
+    mounts: [
+      ...['in ro /pod/in', 'out ro /pod/out'],
+      // Where nobody else can know.
+      'push-secret ro /etc/tributary-push/$(context.taskRun.uid)',
+    ],
   },
   'tributary-assemble/assemble': {
     user: 1000,
@@ -95,6 +103,7 @@ describe.for(Object.entries(expected))('%s', ([id, wanted]) => {
     expect(env.map(({ name: variable, value }) => `${variable}=${value}`)).toEqual([
       'TRIBUTARY_CONFIG=/etc/tributary/config.yaml',
       ...wanted.variables.map((one) => `TRIBUTARY_${one}=$(params.${one.toLowerCase()})`),
+      ...('others' in wanted ? wanted.others : []),
       'HOME=/var/lib/tributary',
       'DOCKER_CONFIG=/var/lib/tributary/.docker',
       'XDG_STATE_HOME=/var/lib',
@@ -134,6 +143,15 @@ test('the push secret is never where code of a ref runs, and neither is any othe
     'assemble: tributary-push',
     'report: tributary-push',
     'report: tributary-notify',
+  ]);
+});
+
+test('what a unit tells Tekton comes from `push` alone', () => {
+  const unit = tasks.find(({ metadata }) => metadata.name === 'tributary-unit');
+  for (const { name, value } of unit?.spec.results ?? [])
+    expect(value).toBe(`$(steps.push.results.${name})`);
+  expect(container('tributary-unit/push').results?.map(({ name }) => name)).toEqual([
+    ...['IMAGE_URL', 'IMAGE_DIGEST', 'IMAGES'],
   ]);
 });
 

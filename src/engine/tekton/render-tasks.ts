@@ -1,5 +1,12 @@
-import { taskPhases, taskResults, taskVariables } from '../../steps/task-input.ts';
-import type { SecurityContext, Task, TaskStep, Volume, VolumeMount } from './tekton-api.ts';
+import { taskPhases, taskResults, taskVariables, usualPushSecret } from '../../steps/task-input.ts';
+import type {
+  SecurityContext,
+  Task,
+  TaskResult,
+  TaskStep,
+  Volume,
+  VolumeMount,
+} from './tekton-api.ts';
 
 /** Names of the Tasks that `deploy/tekton` installs. */
 export const taskNames = {
@@ -43,7 +50,7 @@ type ParamName = keyof typeof params;
 /** Where a container keeps what it needs while it runs: a volume of its own, which is its HOME, too. */
 const home = '/var/lib/tributary';
 
-const pushSecret = '/etc/tributary-push';
+const pushSecret = usualPushSecret;
 
 interface Container {
   readonly name: string;
@@ -51,6 +58,9 @@ interface Container {
   readonly securityContext: SecurityContext;
   readonly mounts?: readonly VolumeMount[];
   readonly onError?: 'continue';
+  /** Beside those of all. */
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly results?: readonly TaskResult[];
   readonly resources?: TaskStep['computeResources'];
 }
 
@@ -125,6 +135,23 @@ const prepareTask = task({
   ],
 });
 
+/** As Tekton Chains reads them: of one image, or of several. */
+const made: readonly TaskResult[] = [
+  { name: taskResults.imageUrl, type: 'string', description: 'The image, where it is one.' },
+  { name: taskResults.imageDigest, type: 'string', description: 'Its digest.' },
+  {
+    name: taskResults.imageList,
+    type: 'string',
+    description: 'Images by digest, where they are several.',
+  },
+];
+
+/**
+ * Where code of a ref ran beside it, nobody knows where the push secret is mounted: Tekton reads files of a folder that all containers share when each of
+ * them ends, and such a file could be a link.
+ */
+const hiddenSecret = `${pushSecret}/$(context.taskRun.uid)`;
+
 const unitTask = task({
   name: taskNames.unit,
   description:
@@ -159,8 +186,14 @@ const unitTask = task({
       mounts: [
         { name: 'in', mountPath: '/pod/in', readOnly: true },
         { name: 'out', mountPath: '/pod/out', readOnly: true },
-        push,
+        { ...push, mountPath: hiddenSecret },
       ],
+      variables: {
+        [taskVariables.pushSecret]: hiddenSecret,
+        // A folder of this container alone, unlike that of a task's results.
+        [taskVariables.results]: '/tekton/steps/step-push/results',
+      },
+      results: made,
       resources: small,
     },
   ],
@@ -170,16 +203,10 @@ const unitTask = task({
     { name: 'pull-secret', secret: { secretName: 'tributary-pull', optional: true } },
     pushVolume,
   ],
-  // As Tekton Chains reads them: of one image, or of several.
-  results: [
-    { name: taskResults.imageUrl, type: 'string', description: 'The image, where it is one.' },
-    { name: taskResults.imageDigest, type: 'string', description: 'Its digest.' },
-    {
-      name: taskResults.imageList,
-      type: 'string',
-      description: 'Images by digest, where they are several.',
-    },
-  ],
+  results: made.map((result) => ({
+    ...result,
+    value: `$(steps.push.results.${result.name})`,
+  })),
 });
 
 const assembleTask = task({
@@ -262,7 +289,15 @@ function task({
 }
 
 function step(container: Container): TaskStep {
-  const { name, securityContext, mounts = [], onError, resources } = container;
+  const {
+    name,
+    securityContext,
+    mounts = [],
+    variables = {},
+    onError,
+    results,
+    resources,
+  } = container;
   return {
     name,
     image: '$(params.image)',
@@ -274,6 +309,7 @@ function step(container: Container): TaskStep {
         name: taskVariables[param],
         value: `$(params.${param})`,
       })),
+      ...Object.entries(variables).map(([variable, value]) => ({ name: variable, value })),
       { name: 'HOME', value: home },
       // Tekton's own home is one folder for all containers of a pod: what one plants there, another would read.
       { name: 'DOCKER_CONFIG', value: `${home}/.docker` },
@@ -281,6 +317,7 @@ function step(container: Container): TaskStep {
       { name: 'TMPDIR', value: '/tmp' },
     ],
     securityContext,
+    ...(results && { results }),
     ...(resources && { computeResources: resources }),
     volumeMounts: [
       { name: 'configuration', mountPath: '/etc/tributary', readOnly: true },

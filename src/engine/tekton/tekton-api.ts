@@ -37,6 +37,14 @@ export type Volume = { readonly name: string } & (
     }
 );
 
+/** A result of a task, or of a container; `value`: where the one is the other. */
+export interface TaskResult {
+  readonly name: string;
+  readonly type: 'string' | 'array';
+  readonly description: string;
+  readonly value?: string;
+}
+
 /** A container of a task: never with a `script`, into which Tekton would paste what people wrote. */
 export interface TaskStep {
   readonly name: string;
@@ -45,6 +53,7 @@ export interface TaskStep {
   readonly onError?: 'continue';
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly securityContext: SecurityContext;
+  readonly results?: readonly TaskResult[];
   readonly computeResources?: ResourceList;
   readonly volumeMounts: readonly VolumeMount[];
 }
@@ -61,11 +70,7 @@ export interface Task {
   readonly spec: {
     readonly description: string;
     readonly params: readonly { readonly name: string; readonly description: string }[];
-    readonly results: readonly {
-      readonly name: string;
-      readonly type: 'string' | 'array';
-      readonly description: string;
-    }[];
+    readonly results: readonly TaskResult[];
     readonly volumes: readonly Volume[];
     readonly steps: readonly TaskStep[];
   };

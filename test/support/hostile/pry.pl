@@ -8,7 +8,9 @@ if ($secret =~ s/^\@//) {
   chomp($secret = <$file>);
 }
 my $arm = `busybox uname -m` =~ /aarch64|arm64/;
-my %number = $arm ? (unshare => 97, mknodat => 33) : (unshare => 272, mknodat => 259);
+my %number = $arm
+  ? (unshare => 97, mknodat => 33, ptrace => 117, keyctl => 219)
+  : (unshare => 272, mknodat => 259, ptrace => 101, keyctl => 250);
 $| = 1;
 
 sub loot { print STDERR "LOOT: @_\n" }
@@ -72,6 +74,38 @@ for my $path (split /,/, $writable) {
 for my $file (map { ("$_/environ", "$_/cmdline") } @processes) {
   next if $file =~ m{/cmdline$} && $file =~ m{/$$/};
   loot $file if holds($file, $secret);
+}
+
+sub says {
+  my ($process) = @_;
+  open my $status, '<', "$process/status" or return;
+  return map { /^(\w+):\s*(.*)$/ } <$status>;
+}
+
+# What a process may do, and which root it has.
+sub rights {
+  my ($process) = @_;
+  my %says = says($process);
+  my ($device, $root) = stat "$process/root/.";
+  return join ' ', map { $_ // '?' } @says{qw(CapPrm CapEff CapBnd)}, $device, $root;
+}
+
+# Memory of processes that may do more, or see more, by /proc and by PTRACE_SEIZE. The parent that waits for a RUN may do the same as that.
+for my $process (@processes) {
+  my %says = says($process) or next;
+  next if rights($process) eq rights('/proc/self');
+  loot "memory of $says{Name}" if open my $memory, '<', "$process/mem";
+  my ($number) = $says{NSpid} =~ /(\d+)$/;
+  loot "may trace $says{Name}" if syscall($number{ptrace}, 0x4206, $number + 0, 0, 0) == 0;
+}
+
+# Keys that the same user keeps in the kernel: KEYCTL_READ of each keyring, and of each key in it.
+for my $ring (map { -$_ } 1 .. 5) {
+  my $bytes = syscall($number{keyctl}, 11, $ring, my $keys = "\0" x 1024, 1024);
+  for my $key ($bytes < 4 ? () : unpack 'l*', substr $keys, 0, $bytes) {
+    my $length = syscall($number{keyctl}, 11, $key, my $value = "\0" x 4096, 4096);
+    loot "key $key of the kernel" if $length > 0 && index($value, $secret) >= 0;
+  }
 }
 
 # Servers of the machine.
