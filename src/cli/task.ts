@@ -2,8 +2,10 @@ import { forbidCoreDumps } from '../adapters/processes/forbid-core-dumps.ts';
 import { describeFailure, reasons } from '../builds/failure.ts';
 import { failuresOf } from '../steps/run-steps.ts';
 import { parseTaskInput, type TaskInput, taskPhases } from '../steps/task-input.ts';
+import { failedLine } from '../steps/task-output.ts';
 import { unitFolders } from '../steps/unit/unit-folder.ts';
 import { openTask, type TaskContext } from './task-context.ts';
+import { writeAll } from './tell.ts';
 
 type Phase = keyof typeof taskPhases;
 
@@ -38,7 +40,9 @@ export async function task([name, ...more]: readonly string[]): Promise<number> 
   } catch (error) {
     const failures = failuresOf(error, '/');
     if (failures[0].reason === 'internal-error') throw error;
+    // For whoever looks at the pod, and for the service, which has nothing else to tell of it.
     for (const failure of failures) process.stderr.write(`${describeFailure(failure)}\n`);
+    writeAll(1, failedLine(failures));
     return reasons[failures[0].reason].exit;
   }
 }

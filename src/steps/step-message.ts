@@ -74,6 +74,16 @@ const output = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('report'), digest }),
 ]);
 
+/** Failures as JSON, or undefined where a text is none. */
+export function parseFailures(text: string): readonly Failure[] | undefined {
+  try {
+    const parsed = failures.safeParse(JSON.parse(text));
+    return parsed.success ? (parsed.data as readonly Failure[]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 const failure = z.object({
   reason: z.enum(Object.keys(reasons) as [Reason, ...Reason[]]),
   detail: z.string(),
@@ -81,6 +91,8 @@ const failure = z.object({
   pointer: z.string().optional(),
   about: z.record(z.string(), z.union([z.string(), z.number(), z.array(z.string())])).optional(),
 });
+
+const failures = z.array(failure).min(1);
 
 const message = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('unit-over') }),
@@ -102,5 +114,5 @@ const message = z.discriminatedUnion('kind', [
     held: z.array(step).optional(),
     seeded: z.array(step).optional(),
   }),
-  z.object({ kind: z.literal('step-failed'), step, failures: z.array(failure).min(1) }),
+  z.object({ kind: z.literal('step-failed'), step, failures }),
 ]);

@@ -1,8 +1,9 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Failure } from '../builds/failure.ts';
 import { harmless, LogFile, logFile } from './log-file.ts';
-import { parseStepMessage, type StepMessage } from './step-message.ts';
+import { parseFailures, parseStepMessage, type StepMessage } from './step-message.ts';
 
 /** A message of a step, and when it was told (RFC 3339, UTC). */
 export type DatedMessage = StepMessage & { readonly at: string };
@@ -10,10 +11,13 @@ export type DatedMessage = StepMessage & { readonly at: string };
 /** What a line of a task's standard output says. */
 export type TaskLine =
   | { readonly kind: 'message'; readonly message: DatedMessage }
-  | { readonly kind: 'log'; readonly step: string; readonly text: string };
+  | { readonly kind: 'log'; readonly step: string; readonly text: string }
+  /** Why a container ended, where that is no step's. */
+  | { readonly kind: 'failed'; readonly failures: readonly Failure[] };
 
 /** Begins every line of standard output that is a message; lines of logs begin with `[STEP] `, whatever a step prints. */
 const mark = '::tributary:: ';
+const failedMark = '::tributary-failed:: ';
 
 /** Name of the file of messages, one JSON object a line. */
 export const messagesFile = 'messages.jsonl';
@@ -64,8 +68,17 @@ export class TaskOutput {
   }
 }
 
-/** A line of a task's standard output; undefined where it is neither a message nor a line of a log. */
+/** The line by which a container says why it ends before a step can. */
+export function failedLine(failures: readonly Failure[]): string {
+  return `${failedMark}${JSON.stringify(failures)}\n`;
+}
+
+/** A line of a task's standard output; undefined where it says nothing that is known here. */
 export function parseTaskLine(line: string): TaskLine | undefined {
+  if (line.startsWith(failedMark)) {
+    const failures = parseFailures(line.slice(failedMark.length));
+    return failures && { kind: 'failed', failures };
+  }
   if (line.startsWith(mark)) {
     const message = parseDatedMessage(line.slice(mark.length));
     return message && { kind: 'message', message };

@@ -35,7 +35,7 @@ function task(
   messages: readonly DatedMessage[],
   end?: number,
   condition: Condition = yes,
-  more: Partial<ClusterTask & { trouble: string }> = {},
+  more: Partial<ClusterTask & Pick<TaskView, 'trouble' | 'failures'>> = {},
 ): TaskView {
   const [kind = '', number] = name.split('-');
   const unit = number ?? (kind === 'payload' ? kind : undefined);
@@ -49,6 +49,7 @@ function task(
     messages,
     final: end !== undefined,
     trouble: more.trouble,
+    failures: more.failures ?? [],
     lastLines: () => ['the last line'],
   };
 }
@@ -217,6 +218,23 @@ describe('the events of an attempt', () => {
       expect(failed?.failures[0]?.about?.['last lines']).toEqual(['the last line']);
     },
   );
+
+  test('say what a container said of its own end, where no step could', () => {
+    const failures = [
+      { reason: 'registry-unavailable', detail: 'It is away.', hint: 'Wait.' },
+    ] as const;
+    const lost = task(
+      'images-000',
+      [started('image/a', 5)],
+      7,
+      no('Failed', 'exited with code 4'),
+      {
+        failures,
+      },
+    );
+    const [failed] = ofKind({ tasks: [prepare, lost] }, 'step-failed');
+    expect(failed).toMatchObject({ step: 'image/a', failures });
+  });
 
   test('blame the step whose turn it was, where none had begun', () => {
     const lost = task('images-001', [], 7, no('Failed', 'the pod was deleted'));

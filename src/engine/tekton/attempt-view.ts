@@ -1,4 +1,5 @@
 import type { PlannedStep } from '../../builds/event.ts';
+import type { Failure } from '../../builds/failure.ts';
 import type { PatchReport } from '../../plan/plan.ts';
 import type { Units } from '../../plan/plan-units.ts';
 import { taskName } from '../../steps/task-outcome.ts';
@@ -35,6 +36,8 @@ export interface TaskView {
   readonly final: boolean;
   /** What its pod says of its own end. */
   readonly trouble: string | undefined;
+  /** Why its containers ended, where that was before a step could say so. */
+  readonly failures: readonly Failure[];
   /** The end of the log of a step, as far as it was followed. */
   lastLines(step: string): readonly string[];
 }

@@ -1,3 +1,4 @@
+import type { Failure } from '../../builds/failure.ts';
 import { harmless } from '../../steps/log-file.ts';
 import { type DatedMessage, parseTaskLine } from '../../steps/task-output.ts';
 import { type BeliefOptions, believing } from '../../steps/unit/believe-messages.ts';
@@ -13,6 +14,8 @@ export interface HeardLinesOptions extends BeliefOptions {
 /** What a container printed, as far as it is believed: messages and logs of its own steps, each bounded. What is left out is counted. */
 export class HeardLines {
   readonly messages: DatedMessage[] = [];
+  /** Why it ended, where that was before a step could say so. */
+  failures: readonly Failure[] | undefined;
   readonly #options: HeardLinesOptions;
   readonly #believe: (message: DatedMessage) => DatedMessage | undefined;
   readonly #leftOut: string[] = [];
@@ -23,12 +26,16 @@ export class HeardLines {
     this.#believe = believing(options);
   }
 
-  /** Takes a line; true where it was a message that is believed. */
+  /** Takes a line; true where it told something that is believed, beside logs. */
   take(line: string): boolean {
     const told = parseTaskLine(line);
     if (told?.kind === 'log' && this.#options.steps.includes(told.step)) {
       this.#options.log(told.step, `${told.text}\n`);
       return false;
+    }
+    if (told?.kind === 'failed' && this.#options.verdicts) {
+      this.failures = told.failures;
+      return true;
     }
     const message = told?.kind === 'message' ? this.#believe(told.message) : undefined;
     if (message === undefined) this.#leaveOut(line);

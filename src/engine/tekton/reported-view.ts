@@ -72,6 +72,7 @@ function viewOf(
     messages,
     final: true,
     trouble: undefined,
+    failures: [],
     lastLines: () => [],
   };
 }

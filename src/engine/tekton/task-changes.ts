@@ -54,10 +54,11 @@ function lost(
   const begun: Dated[] = started.has(step)
     ? []
     : [{ at: task.startedAt ?? at, change: { kind: 'step-started', step } }];
-  return [
-    ...begun,
-    { at, change: { kind: 'step-failed', step, failures: [judgeTask(view, step)] } },
-  ];
+  return [...begun, { at, change: { kind: 'step-failed', step, failures: whyLost(view, step) } }];
+}
+
+function whyLost(view: TaskView, step: string): readonly Failure[] {
+  return view.failures.length > 0 ? view.failures : [judgeTask(view, step)];
 }
 
 function readMessage(

@@ -79,6 +79,7 @@ export class TaskFollower {
       messages: this.#outcome?.messages ?? followed,
       final: this.#final,
       trouble: this.#trouble,
+      failures: this.#try.lines.flatMap(({ failures }) => failures ?? []),
       lastLines: (step) => this.logs.get(step)?.tail(20) ?? [],
     };
   }
