@@ -43,6 +43,16 @@ async function podsOf({ api, namespace }: TektonRig, task: string): Promise<stri
   return list.items.map(({ metadata }) => `${path}/${metadata.name}`);
 }
 
+/** Waits until a run has a pod. */
+async function podsThere({ api, namespace }: TektonRig, run: string): Promise<void> {
+  const path = `/api/v1/namespaces/${namespace}/pods`;
+  const query = { labelSelector: `tekton.dev/pipelineRun=${run}` };
+  await vi.waitFor(async () => {
+    const { items } = (await api.ask('GET', path, { query })) as { items: unknown[] };
+    expect(items).toHaveLength(1);
+  }, 30_000);
+}
+
 async function deletePods(rig: TektonRig, task: string): Promise<void> {
   for (const pod of await podsOf(rig, task))
     await rig.api.ask('DELETE', pod, { query: { gracePeriodSeconds: 0 } });
@@ -180,6 +190,42 @@ describe('on a cluster', { concurrent: true }, () => {
     await rig.script(build.lock.name, [{ id: 'bundle' }]);
     expect(await rig.engine.submit(build)).toMatchObject({ kind: 'created' });
     expect(await finished(build.tag)).toMatchObject({ state: 'succeeded' });
+  });
+
+  test('what is cancelled leaves no pod at whatever stage it was, and is begun anew when it is asked for again', async ({
+    rig,
+    finished,
+  }) => {
+    const { tasks } = rig.settings;
+    const nowhere = { ...tasks.prepare, 'node-selector': { nowhere: 'true' } };
+    const stuck = rig.another({
+      settings: { ...rig.settings, tasks: { ...tasks, prepare: nowhere } },
+    });
+    const stages = ['waiting', 'prepare', 'payload/tektoncd/pipeline', 'image/one', 'bundle'];
+    const builds = stages.map((stage, index) => ({ stage, build: demoBuild(`stage-${index}`) }));
+    const all = [{ id: 'payload/tektoncd/pipeline' }, ...steps];
+    const cancelled = builds.map(async ({ stage, build }) => {
+      const { name } = build.lock;
+      const does = (id: string) => (id === stage ? 'wait' : 'finish');
+      const scripted = all.map((step) => ({ ...step, does: does(step.id) }) as const);
+      await rig.script(name, scripted, does('prepare'));
+      await (stage === 'waiting' ? stuck : rig.engine).submit(build);
+      if (stage === 'waiting') await podsThere(rig, build.pipelinerun);
+      else await begun(rig, name, stage, 1);
+      return rig.engine.cancel(build.tag);
+    });
+    for (const outcome of await Promise.all(cancelled))
+      expect(outcome).toMatchObject({ ok: true, value: { state: 'cancelled' } });
+    const left = { timeout: 60_000, interval: 200 };
+    await vi.waitFor(async () => expect(await rig.processes()).toBe(0), left);
+
+    const again = builds.map(async ({ build }) => {
+      await rig.script(build.lock.name, all);
+      expect(await rig.engine.submit(build)).toMatchObject({ kind: 'restarted' });
+      return finished(build.tag);
+    });
+    for (const build of await Promise.all(again))
+      expect(build).toMatchObject({ state: 'succeeded', attempt: 2 });
   });
 
   test('an API server that is away for half a minute delays what is told, and nothing else', async ({

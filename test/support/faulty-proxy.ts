@@ -40,7 +40,7 @@ export type Script = (request: SeenRequest) => Fault | undefined;
 
 /** A proxy in front of one HTTP server, which does to requests what a test says. */
 export interface FaultyProxy extends AsyncDisposable {
-  /** `127.0.0.1:PORT`. */
+  /** `ADDRESS:PORT`. */
   readonly host: string;
   /** All requests that came, with what became of them. */
   readonly seen: readonly (SeenRequest & { readonly fault: Fault['kind'] | undefined })[];
@@ -51,8 +51,11 @@ export interface FaultyProxy extends AsyncDisposable {
   up(): Promise<void>;
 }
 
-/** Starts a proxy in front of `target` (`127.0.0.1:PORT`, plain HTTP) on a free loopback port. */
-export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
+/** Starts a proxy in front of `target` (`HOST:PORT`, plain HTTP) on a free port of an address: loopback, unless told. */
+export async function startFaultyProxy(
+  target: string,
+  address = '127.0.0.1',
+): Promise<FaultyProxy> {
   const seen: (SeenRequest & { fault: Fault['kind'] | undefined })[] = [];
   let script: Script = () => undefined;
   const server = createServer((request, response) => {
@@ -65,7 +68,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   const listen = (port: number) =>
     new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(port, '127.0.0.1', resolve);
+      server.listen(port, address, resolve);
     });
   await listen(0);
   const { port } = server.address() as AddressInfo;
@@ -75,7 +78,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
       server.closeAllConnections();
     });
   return {
-    host: `127.0.0.1:${port}`,
+    host: `${address}:${port}`,
     seen,
     script: (next = () => undefined) => {
       script = next;

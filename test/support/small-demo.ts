@@ -15,6 +15,9 @@ export const smallImages = [
   'openshift-pipelines-triggers-eventlistenersink',
 ] as const;
 
+/** Where the demo is. */
+type SmallWorld = Pick<DemoWorld, 'repositories' | 'product'>;
+
 /** The components and images of a small product. */
 interface Kept {
   /** Changes the productization repository before it is served. */
@@ -47,7 +50,7 @@ export function operatorProduct(world: DemoWorld): string {
 }
 
 /** The same, and its image compiles nothing: its build takes a second, and leaves a little in the compile cache. */
-export function quickProduct(world: DemoWorld): string {
+export function quickProduct(world: SmallWorld): string {
   const [image = ''] = operator.images;
   return productOf(world, {
     ...operator,
@@ -65,7 +68,7 @@ export function quickProduct(world: DemoWorld): string {
 /** Where the demo's compiler keeps what it made. */
 const compilerCache = '/var/cache/go-build';
 
-function productOf(world: DemoWorld, { components, images, edit }: Kept): string {
+function productOf(world: SmallWorld, { components, images, edit }: Kept): string {
   const whole = parse(readFileSync(world.product, 'utf8')) as WholeProduct;
   return stringify({
     ...whole,
@@ -93,7 +96,7 @@ interface WholeProduct {
 
 /** Makes a productization repository with fewer containers beside the demo's; gives its name. */
 function makeSmallRepository(
-  { repositories }: DemoWorld,
+  { repositories }: SmallWorld,
   { components, images, edit }: Kept,
 ): string {
   const name = `openshift-pipelines/small-${randomBytes(4).toString('hex')}`;
