@@ -97,7 +97,7 @@ const digestsOf = ({ images, bundle, index }: Build) =>
   [...images, bundle, index].map(({ image, digest }) => [image, digest]);
 
 test('both engines give the same digests for the same lock', { timeout: 300_000 }, async () => {
-  const product = quickProduct({ ...demo, registry: cluster.registry });
+  const product = quickProduct(demo);
   const local = rigOf(product, {});
   const tekton = { namespace: space.name, image: cluster.image, kubeconfig: cluster.kubeconfig };
   const pods = rigOf(product, { engine: 'tekton', tekton: { ...tekton, tasks: lean } });
