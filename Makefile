@@ -39,6 +39,11 @@ e2e: ## the tests on a cluster: that of E2E_KUBECONFIG, else the one that `make 
 	@if [ -n "$$E2E_KUBECONFIG" ]; then scripts/setup.sh test; else $(MAKE) --silent cluster; fi
 	@npm run --silent test:e2e
 
+.PHONY: e2e-long
+e2e-long: ## the same cluster, and what takes many minutes there
+	@if [ -n "$$E2E_KUBECONFIG" ]; then scripts/setup.sh test; else $(MAKE) --silent cluster; fi
+	@npm run --silent test:e2e-long
+
 .PHONY: image
 image: ## the container image of service and steps, with buildah: make image IMAGE=NAME [BASE=a Node 24 image]
 	@scripts/setup.sh image
