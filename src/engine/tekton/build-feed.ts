@@ -118,11 +118,10 @@ export class BuildFeed {
     }
   }
 
-  /** Whether the last event that was told ends the build. */
+  /** Whether the end of the latest attempt was told. */
   isFinished(): boolean {
     const latest = Math.max(...[...this.#runs.values()].map(({ run }) => attemptOf(run)));
-    const last = this.#told.at(-1);
-    return last !== undefined && last.attempt >= latest && ends.has(last.kind);
+    return this.#told.some(({ attempt, kind }) => attempt >= latest && ends.has(kind));
   }
 
   /** The task of the latest attempt that makes a step; waits for it where `follow`. */
@@ -162,7 +161,13 @@ export class BuildFeed {
   }
 
   #known(): readonly KnownEvent[] {
-    const known = this.#sorted().flatMap((run) => attemptEvents(run.view()));
+    const known: KnownEvent[] = [];
+    for (const run of this.#sorted()) {
+      const events = attemptEvents(run.view());
+      known.push(...events);
+      // What a later attempt does is told when everything is known of this one.
+      if (!run.isSettled() && !ends.has(events.at(-1)?.event.kind ?? 'queued')) break;
+    }
     return this.#removed === undefined ? known : [...known, { event: this.#removed, loose: false }];
   }
 

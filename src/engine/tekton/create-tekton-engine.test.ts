@@ -10,6 +10,7 @@ import { foldBuild } from '../../builds/fold.ts';
 import { Tekton } from '../../config/tekton.ts';
 import { outcomeReference, writeOutcome } from '../../steps/task-outcome.ts';
 import type { Engine } from '../engine.ts';
+import { forever } from '../engine-rig.ts';
 import { createTektonEngine, type TektonEngineOptions } from './create-tekton-engine.ts';
 import { cancelAnnotation, outcomeAnnotation, tagLabel } from './run-names.ts';
 
@@ -147,6 +148,33 @@ describe('the engine of a cluster', () => {
     away = false;
     condition(build.pipelinerun, 'False', 'Failed');
     expect(await engine.get(build.tag)).toMatchObject({ state: 'failed' });
+  });
+
+  test('tells of attempts one after the other, though what the first one came to is known last', async () => {
+    let away = true;
+    const registry = new MemoryRegistry();
+    const engine = open({
+      registry: () => (away ? Promise.reject(new Error('away')) : Promise.resolve(registry)),
+    });
+    const other = open({ registry: async () => registry });
+    const build = demoBuild();
+    await other.submit(build);
+    const heard: string[] = [];
+    const reading = (async () => {
+      for await (const { attempt, kind } of engine.events(build.tag, undefined, forever))
+        heard.push(`${attempt} ${kind}`);
+    })();
+    await vi.waitFor(() => expect(heard).toEqual(['1 queued']), 10_000);
+    taskOf(build.pipelinerun, 'first');
+    condition(build.pipelinerun, 'False', 'Failed', [`${build.pipelinerun}-first`]);
+    expect(await other.submit(build)).toMatchObject({ kind: 'restarted' });
+    condition(`${build.pipelinerun}-r2`, 'False', 'CouldntGetPipeline');
+    await vi.waitFor(() => expect(heard).toContain('1 started'), 10_000);
+    away = false;
+    await reading;
+    const attempts = heard.map((line) => line[0]);
+    expect(attempts).toEqual(attempts.toSorted());
+    expect(heard.filter((line) => line.endsWith(' failed'))).toEqual(['1 failed', '2 failed']);
   });
 
   test('a target that cannot be told is no reason why nothing is built', async () => {
