@@ -89,16 +89,16 @@ export function createRemoteService(base: string, tokens?: TokenSource): Service
     },
     events: (tag, after, signal) =>
       attemptOutcome<AsyncIterable<BuildEvent>>(async () => {
-        const open = (last: string | undefined) =>
+        const open = () =>
           send(`${at(tag)}/events`, {
             signal,
             headers: {
               accept: 'text/event-stream',
-              ...(last === undefined ? {} : { 'last-event-id': last }),
+              ...(after === undefined ? {} : { 'last-event-id': after }),
             },
           });
-        const response = await open(after);
-        return response.ok ? ok(resumeEvents(response, open, after)) : refusal(response, root);
+        const response = await open();
+        return response.ok ? ok(resumeEvents(response, open)) : refusal(response, root);
       }),
     log: (tag, step, follow, signal) =>
       attemptOutcome<AsyncIterable<string>>(async () => {
@@ -142,14 +142,16 @@ interface RequestOptions {
 /** How long a service may be away (a restart) before a reader of events gives up. */
 const patience = 60_000;
 
-/** Events of one stream after the other: a stream that broke is resumed after its last event. */
+/**
+ * Events of one stream after the other: one that broke is read anew, and what was told is left out. It is not resumed after its last event: another
+ * replica may have heard in another order of what happened at once.
+ */
 async function* resumeEvents(
   first: Response,
-  open: (last: string | undefined) => Promise<Response>,
-  after: string | undefined,
+  open: () => Promise<Response>,
 ): AsyncGenerator<BuildEvent> {
+  const told = new Set<string>();
   let response = first;
-  let last = after;
   let ended = false;
   let lost = 0;
   for (;;) {
@@ -157,10 +159,11 @@ async function* resumeEvents(
       // 204: the build has ended, and all its events were read.
       if (response.status === 204 || response.body === null) return;
       for await (const event of parseEvents(response.body)) {
-        last = event.id;
-        lost = 0;
         // A rerun goes on after the end of the attempt before: only the end of the stream tells.
         ended = isEnd(event);
+        if (told.has(event.id)) continue;
+        told.add(event.id);
+        lost = 0;
         yield event;
       }
       if (ended) return;
@@ -173,7 +176,7 @@ async function* resumeEvents(
     if (before - lost > patience)
       throw unavailable(response.url, new Error('the event stream ended'));
     await sleep(500);
-    response = await open(last).catch((error: unknown) => {
+    response = await open().catch((error: unknown) => {
       if (isAbort(error) || Date.now() - lost > patience) throw error;
       return response;
     });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Build } from '../../src/builds/build.ts';
+import type { BuildEvent } from '../../src/builds/event.ts';
 import { labelValue } from '../../src/engine/tekton/run-names.ts';
 import { describeOnOurs, type TestCluster, testCluster } from '../support/cluster.ts';
 import { type ClusterDemo, startClusterDemo } from '../support/cluster-demo.ts';
@@ -158,7 +159,8 @@ describeOnOurs('the installed service', {}, () => {
     const { events, breaks } = await following;
     expect(breaks).toBeGreaterThan(0);
     expect(events.at(-1)?.kind).toBe('succeeded');
-    expect(events).toEqual((await service.follow(tag)).events);
+    const sorted = (all: readonly BuildEvent[]) => all.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    expect(sorted(events)).toEqual(sorted((await service.follow(tag)).events));
     expect(await finished(tag)).toMatchObject({ state: 'succeeded', attempt: 1 });
   });
 

@@ -119,8 +119,9 @@ async function follow(
 ): Promise<Followed> {
   const events: BuildEvent[] = [];
   const take = async (replica: Replica) => {
-    const more = service.events(replica, tag, events.at(-1)?.id);
-    for await (const event of more) events.push(event);
+    // As the command line does: replicas may tell in another order what happened at once.
+    for await (const event of service.events(replica, tag))
+      if (!events.some(({ id }) => id === event.id)) events.push(event);
   };
   for (let breaks = 0; ; breaks += 1) {
     // A pod that is gone breaks off: another one tells the rest.

@@ -25,7 +25,7 @@ export function eventRoutes(app: App, { service, closing, heartbeat = 15_000 }: 
         tags: ['builds'],
         summary: 'Follow a build',
         description:
-          'Server-sent events: all past ones, then live ones until the build ends. `data` is a BuildEvent. A reader resumes with `Last-Event-ID` (or `after`), and is told by 204 when nothing will follow.',
+          'Server-sent events: all past ones, then live ones until the build ends. `data` is a BuildEvent. A reader resumes with `Last-Event-ID` (or `after`), and is told by 204 when nothing will follow. Replicas may tell in another order what happened at once in several pods: who resumes at another one and must miss nothing reads all events, and leaves out the ids that it has.',
         params: tagParams,
         querystring: z.object({ after: z.string().optional().describe('As `Last-Event-ID`.') }),
         headers: z.object({ 'last-event-id': z.string().optional() }),
