@@ -31,8 +31,8 @@ export interface DeployedService extends AsyncDisposable {
   get(replica: Replica, path: string): Promise<{ status: number; body: Json }>;
   post(replica: Replica, path: string, body?: object): Promise<{ status: number; body: Json }>;
   text(replica: Replica, path: string): Promise<string>;
-  /** What a replica tells of a build, after an event. */
-  events(replica: Replica, tag: string, after?: string): AsyncGenerator<BuildEvent>;
+  /** What a replica tells of a build. */
+  events(replica: Replica, tag: string): AsyncGenerator<BuildEvent>;
   /** All events of a build to its end, from whichever replica answers. */
   follow(tag: string): Promise<Followed>;
 }
@@ -81,7 +81,7 @@ export async function deployService(
     post: async (replica, path, body = {}) =>
       answer(await send(replica, path, { method: 'POST', body: JSON.stringify(body) })),
     text: async (replica, path) => (await send(replica, path)).text(),
-    events: (replica, tag, after) => hear(replica, send, tag, after),
+    events: (replica, tag) => hear(replica, send, tag),
     follow: (tag) => follow(service, tag),
     async [Symbol.asyncDispose]() {
       await space[Symbol.asyncDispose]();
@@ -132,14 +132,7 @@ async function follow(
 
 const ends: readonly string[] = ['succeeded', 'failed', 'cancelled'];
 
-async function* hear(
-  replica: Replica,
-  send: Send,
-  tag: string,
-  after: string | undefined,
-): AsyncGenerator<BuildEvent> {
-  const response = await send(replica, `/api/builds/${tag}/events`, {
-    headers: after === undefined ? {} : { 'last-event-id': after },
-  });
+async function* hear(replica: Replica, send: Send, tag: string): AsyncGenerator<BuildEvent> {
+  const response = await send(replica, `/api/builds/${tag}/events`);
   if (response.status === 200 && response.body !== null) yield* parseEvents(response.body);
 }
