@@ -152,35 +152,41 @@ async function* resumeEvents(
 ): AsyncGenerator<BuildEvent> {
   const told = new Set<string>();
   let response = first;
-  let ended = false;
   let lost = 0;
   for (;;) {
+    const known = told.size;
     try {
-      // 204: the build has ended, and all its events were read.
-      if (response.status === 204 || response.body === null) return;
-      for await (const event of parseEvents(response.body)) {
-        // A rerun goes on after the end of the attempt before: only the end of the stream tells.
-        ended = isEnd(event);
-        if (told.has(event.id)) continue;
-        told.add(event.id);
-        lost = 0;
-        yield event;
-      }
-      if (ended) return;
+      if (yield* untold(response, told)) return;
     } catch (error) {
       if (isAbort(error)) throw error;
       // The connection broke: asked again below.
     }
-    const before = Date.now();
-    lost ||= before;
-    if (before - lost > patience)
-      throw unavailable(response.url, new Error('the event stream ended'));
+    const now = Date.now();
+    lost = told.size > known ? now : lost || now;
+    if (now - lost > patience) throw unavailable(response.url, new Error('the event stream ended'));
     await sleep(500);
     response = await open().catch((error: unknown) => {
       if (isAbort(error) || Date.now() - lost > patience) throw error;
       return response;
     });
   }
+}
+
+/** The events of a stream that were not told yet; gives whether its last one is an end: a rerun goes on after that of the attempt before. */
+async function* untold(
+  { status, body }: Response,
+  told: Set<string>,
+): AsyncGenerator<BuildEvent, boolean> {
+  // 204: the build has ended, and all its events were read.
+  if (status === 204 || body === null) return true;
+  let ended = false;
+  for await (const event of parseEvents(body)) {
+    ended = isEnd(event);
+    if (told.has(event.id)) continue;
+    told.add(event.id);
+    yield event;
+  }
+  return ended;
 }
 
 function isEnd({ kind }: BuildEvent): boolean {
