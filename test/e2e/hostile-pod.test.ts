@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Task } from '../../src/engine/tekton/tekton-api.ts';
 import { possibleSeeds } from '../../src/plan/compile-cache.ts';
 import type { FileTree } from '../../src/plan/file-tree.ts';
 import type { StepOf } from '../../src/plan/plan.ts';
 import { keyReference } from '../../src/steps/key-reference.ts';
 import { outcomeReference, type TaskOutcome } from '../../src/steps/task-outcome.ts';
-import { type TestCluster, testCluster } from '../support/cluster.ts';
+import { describeOnOurs, type TestCluster, testCluster } from '../support/cluster.ts';
 import { hostileRun, openUnitPods, type UnitPods } from '../support/hostile/unit-pods.ts';
 import { digestIn, filesOf } from '../support/images.ts';
 import type { Json } from '../support/service.ts';
@@ -123,7 +123,7 @@ function leaks(...texts: readonly string[]): boolean {
 const readable = ({ messages, logs }: TaskOutcome) =>
   JSON.stringify(messages) + [...logs.values()].map(({ content }) => content.toString()).join('');
 
-describe('code in a RUN', { concurrent: true, timeout: 200_000 }, () => {
+describeOnOurs('code in a RUN', { concurrent: true, timeout: 200_000 }, () => {
   test('reaches nothing of its pod or its cluster: no token, file, environment, process, key, server, nor other rights', async () => {
     const { succeeded, outcome, results } = await pods.run('pry');
     const log = outcome.logs.get('image~pry.log')?.content.toString() ?? '';
@@ -152,7 +152,7 @@ describe('code in a RUN', { concurrent: true, timeout: 200_000 }, () => {
   });
 });
 
-describe('code that has left the sandbox', { concurrent: true, timeout: 200_000 }, () => {
+describeOnOurs('code that has left the sandbox', { concurrent: true, timeout: 200_000 }, () => {
   test('finds no credential, may write nothing of others, and `push` does as it would without', async () => {
     const before = others('look').map(digestIn);
     const { succeeded, outcome, results, logOf, taskRun, pod } = await runEscaped('look');
