@@ -287,9 +287,13 @@ describe('reading', () => {
     const answer = await app.inject({ url });
     expect(schema.BuildPage.parse(answer.json()).builds).toHaveLength(1);
     await app.inject({ url: '/api/builds' });
+    const headers = { 'x-tributary-requester': 'joan' };
+    await app.inject({ url: '/api/builds?mine=true&requester=grace', headers });
+    expect(service.requesters).toEqual(['joan']);
     expect(service.queries).toEqual([
       { state: 'failed', name: 'a', component: 'tektoncd/pipeline', limit: 3, after: 'x' },
       { limit: 20 },
+      { limit: 20, requester: 'grace', mine: true },
     ]);
   });
 

@@ -37,12 +37,24 @@ beforeEach(() => {
       return failed({ reason: 'merge-conflict', detail: '', hint: '' });
     },
     approvals,
+    configuration: { engine: 'tekton' } as ServiceParts['configuration'],
     vouched: (read) =>
       demandTrust(read, {
         ...{ demand: 'allowed', owners: new Set(), ownerOf: async () => undefined, approvals },
       }),
   };
   service = createBuildService(parts as ServiceParts);
+});
+
+test('a build that is not there may have gone with its run, and the answer says so', async () => {
+  expect(await service.get('no tag')).toMatchObject({
+    failures: [
+      {
+        reason: 'build-not-found',
+        hint: expect.stringMatching(/deleted before it ended.*ask for it again/),
+      },
+    ],
+  });
 });
 
 const refused = { ok: false, failures: [{ reason: 'not-approved' }] };

@@ -52,7 +52,7 @@ export function createBuildService(parts: ServiceParts): Service {
   const find = async (tag: string): Promise<Outcome<Build>> => {
     const parsed = parseTag(tag);
     const build = parsed === undefined ? undefined : await engine.get(parsed);
-    return build === undefined ? failed(noSuchBuild(tag)) : ok(build);
+    return build === undefined ? failed(noSuchBuild(tag, configuration.engine)) : ok(build);
   };
 
   const change = async (tag: string, act: (build: Build) => Promise<Outcome<Build>>) => {
@@ -92,16 +92,16 @@ export function createBuildService(parts: ServiceParts): Service {
         return found.ok ? ok(withLinks(found.value)) : found;
       }),
 
-    list: (query) =>
+    list: ({ mine = false, ...query }, requester) =>
       attempt(async () => {
-        const page = await engine.list(query);
-        return { builds: page.builds.map(withLinks), next: page.next };
+        const page = await engine.list(mine ? { ...query, requester } : query);
+        return { ...page, builds: page.builds.map(withLinks) };
       }),
 
-    events: (tag, after, signal) =>
+    events: (tag, signal) =>
       attemptOutcome(async () => {
         const found = await find(tag);
-        return found.ok ? ok(engine.events(found.value.tag, after, signal)) : found;
+        return found.ok ? ok(engine.events(found.value.tag, signal)) : found;
       }),
 
     log: (tag, step, follow, signal) =>
@@ -182,13 +182,17 @@ function installable(build: Build, product: Product, configuration: LoadedConfig
   };
 }
 
-function noSuchBuild(tag: string): Failure {
+function noSuchBuild(tag: string, engine: LoadedConfiguration['engine']): Failure {
+  const list = 'List them: tributary list, or GET /api/builds.';
   return {
     reason: 'build-not-found',
     detail: `There is no build ${JSON.stringify(tag.slice(0, 200))}.`,
-    hint: 'List them: tributary list, or GET /api/builds.',
+    hint: engine === 'tekton' ? `${list} ${removed}` : list,
   };
 }
+
+const removed =
+  'Where its PipelineRun was deleted before it ended, the build went with it: ask for it again, and what was finished is reused.';
 
 function noSuchStep(build: Build, step: string): Failure {
   return {

@@ -21,7 +21,7 @@ export function observed(
     followed.add(tag);
     try {
       const starts = new Map<string, { kind: string; at: string }>();
-      for await (const event of engine.events(tag, undefined, signal)) {
+      for await (const event of engine.events(tag, signal)) {
         // Events of earlier attempts are told again, and were counted when they happened.
         const counts = event.at >= since && event.attempt >= attempt;
         measure(event, starts, counts, metrics);

@@ -228,6 +228,9 @@ export const BuildPage = z
   .object({
     builds: list(Build).describe('Newest first.'),
     next: z.string().nullable().describe('`after` of the next page; null on the last.'),
+    incomplete: Failure.exactOptional().describe(
+      'Why builds may be missing on this page: on a cluster, builds whose runs were removed are known to the registry alone, which does not answer now.',
+    ),
   })
   .meta({ id: 'BuildPage' });
 

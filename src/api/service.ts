@@ -1,7 +1,7 @@
 import type { Approval } from '../access/approvals.ts';
 import type { Build } from '../builds/build.ts';
 import type { BuildEvent } from '../builds/event.ts';
-import type { Outcome } from '../builds/failure.ts';
+import type { Failure, Outcome } from '../builds/failure.ts';
 import type { BuildQuery } from '../engine/engine.ts';
 import type {
   ApprovalList,
@@ -20,7 +20,11 @@ export type LinkedBuild = Build & { readonly links?: Links };
 export interface LinkedBuildPage {
   readonly builds: readonly LinkedBuild[];
   readonly next: string | null;
+  readonly incomplete?: Failure;
 }
+
+/** Which builds to list; `mine`: those of who asks. */
+export type ListQuery = BuildQuery & { readonly mine?: boolean };
 
 /**
  * Everything that Tributary does for a caller. The HTTP API offers it; the CLI uses it, in its own
@@ -32,13 +36,9 @@ export interface Service {
   /** What `submit` of the same body would do. */
   plan(body: unknown, signal: AbortSignal): Promise<Outcome<PlanAnswer>>;
   get(tag: string): Promise<Outcome<LinkedBuild>>;
-  list(query: BuildQuery): Promise<Outcome<LinkedBuildPage>>;
-  /** Events after the one with id `after`, then live ones until the build ends. */
-  events(
-    tag: string,
-    after: string | undefined,
-    signal: AbortSignal,
-  ): Promise<Outcome<AsyncIterable<BuildEvent>>>;
+  list(query: ListQuery, requester: string): Promise<Outcome<LinkedBuildPage>>;
+  /** All events, then live ones until the build ends. */
+  events(tag: string, signal: AbortSignal): Promise<Outcome<AsyncIterable<BuildEvent>>>;
   /** Text of a step's log; with `follow`, until the step ends. */
   log(
     tag: string,

@@ -163,30 +163,30 @@ describe('a token goes to the service that asks for it', () => {
 
   test('once it has asked, and with every request from then on', async () => {
     const service = await connect(await serve(asks));
-    expect(await service.list({ limit: 1 })).toMatchObject({ ok: true });
-    expect(await service.list({ limit: 1 })).toMatchObject({ ok: true });
+    expect(await service.list({ limit: 1 }, 'ada')).toMatchObject({ ok: true });
+    expect(await service.list({ limit: 1 }, 'ada')).toMatchObject({ ok: true });
     expect(asked).toEqual([undefined, 'Bearer mine', 'Bearer mine']);
   });
 
   test('never to one that does not ask: a service on a laptop, or another program', async () => {
     const laptop = await connect(await serve(() => ({ status: 200, body: { builds: [] } })));
-    await laptop.list({ limit: 1 });
+    await laptop.list({ limit: 1 }, 'ada');
     const other = await connect(
       await serve(() => ({ status: 401, headers: { 'www-authenticate': 'Bearer realm="other"' } })),
     );
-    expect(await other.list({ limit: 1 })).toMatchObject({ ok: false });
+    expect(await other.list({ limit: 1 }, 'ada')).toMatchObject({ ok: false });
     expect(asked).toEqual([undefined, undefined]);
   });
 
   test('and one that was given, at once', async () => {
     const service = await connect(await serve(asks), 'given');
-    await service.list({ limit: 1 });
+    await service.list({ limit: 1 }, 'ada');
     expect(asked).toEqual(['Bearer given']);
   });
 
   test('one that is refused is not tried again', async () => {
     const service = await connect(await serve(() => ({ status: 401, headers: challenge })));
-    await service.list({ limit: 1 });
+    await service.list({ limit: 1 }, 'ada');
     expect(asked).toEqual([undefined, 'Bearer mine']);
   });
 
@@ -198,7 +198,7 @@ describe('a token goes to the service that asks for it', () => {
         : { status: 307, headers: { location: `${elsewhere}/api/builds` } },
     );
     const service = await connect(url);
-    expect(await service.list({ limit: 1 })).toMatchObject({
+    expect(await service.list({ limit: 1 }, 'ada')).toMatchObject({
       ok: false,
       failures: [{ detail: expect.stringContaining(`sends on to ${elsewhere}`) }],
     });
@@ -240,7 +240,7 @@ describe('a token goes to the service that asks for it', () => {
     closing.push(() => app.close());
     const service = await connect(await app.listen({ host: '127.0.0.1', port: 0 }));
     const never = new AbortController().signal;
-    const events = await service.events(behind.build.tag, undefined, never);
+    const events = await service.events(behind.build.tag, never);
     expect(events.ok).toBe(true);
     await service.submit({ name: 'x' }, 'somebody else');
     expect(behind.requesters).toEqual(['me']);

@@ -22,7 +22,7 @@ export async function followBuild(
   const { io } = context;
   const leaving = new AbortController();
   const { attempt } = demand(await service.get(tag));
-  const events = demand(await service.events(tag, undefined, leaving.signal));
+  const events = demand(await service.events(tag, leaving.signal));
   const follower = options.quiet ? silent : followerOf(context, tag);
   let interrupts = 0;
   let cancelling: Promise<unknown> = Promise.resolve();

@@ -27,7 +27,7 @@ test('runs the real step program, whose failure is that of the build', async () 
   });
   const build = demoBuild();
   await engine.submit(build);
-  for await (const _ of engine.events(build.tag, undefined, new AbortController().signal));
+  for await (const _ of engine.events(build.tag, new AbortController().signal));
   const status = await engine.get(build.tag);
   expect(status?.failure).toMatchObject({
     reason: 'registry-unavailable',

@@ -118,6 +118,23 @@ describe('golden output', () => {
     expect(out).toMatch(/^Bundle .* sha256:1{12}$/m);
   });
 
+  test.for([
+    ['--mine', { mine: true }],
+    ['--requester=grace', { requester: 'grace' }],
+  ] as const)('list %s asks for those builds', async ([flag, query]) => {
+    const service = new FakeService();
+    expect((await run(['list', flag], { service })).code).toBe(0);
+    expect(service.queries).toEqual([{ limit: 20, ...query }]);
+  });
+
+  test('a list that lacks something says so, and is shown', async () => {
+    const service = following();
+    service.page = { incomplete: failure('registry-unavailable') };
+    const { code, out, err } = await run(['list'], { service });
+    expect([code, err]).toEqual([0, expect.stringContaining(service.page.incomplete?.hint ?? '-')]);
+    expect(out).toContain(tag);
+  });
+
   test('a failed build tells what, where, whose and what next', async () => {
     const service = following();
     service.build = failedBuild;
@@ -283,6 +300,7 @@ describe('exit codes', () => {
     ['a verb that is none', ['biuld'], 2],
     ['a missing argument', ['status'], 2],
     ['a limit of zero', ['list', '--limit', '0'], 2],
+    ['two requesters', ['list', '--mine', '--requester', 'grace'], 2],
     ['an unknown flag', ['list', '--al'], 2],
     ['an unknown shell', ['completion', 'tcsh'], 2],
     ['the version', ['--version'], 0],

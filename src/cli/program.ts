@@ -104,6 +104,8 @@ export function createProgram(
     )
     .option('--name <name>', 'only builds asked for under this name')
     .option('--component <component>', 'only builds that name this component')
+    .option('--requester <who>', 'only builds that they asked for')
+    .addOption(new Option('--mine', 'only builds that you asked for').conflicts('requester'))
     .option('--limit <number>', 'at most so many (1–100)', limit, 20)
     .option('--after <position>', 'the next page')
     .action(

@@ -46,7 +46,7 @@ describe('over HTTP a service answers as in the same process', () => {
     get: (service) => service.get(tag),
     'get of no build': (service) => service.get('other-000000'),
     'get of a strange tag': (service) => service.get('../../healthz'),
-    list: (service) => service.list({ limit: 3, component: 'tektoncd/pipeline' }),
+    list: (service) => service.list({ limit: 3, component: 'tektoncd/pipeline' }, 'ada'),
     install: (service) => service.install(tag),
     components: (service) => service.components(),
     'cancel of a finished build': (service) => service.cancel(tag),
@@ -58,7 +58,7 @@ describe('over HTTP a service answers as in the same process', () => {
     approvals: (service) => service.approvals(),
     'withdraw what is not approved': (service) => service.withdraw('a/../b'),
     'log of no step': (service) => service.log(tag, 'image/none', false, never),
-    'events of no build': (service) => service.events('other-000000', undefined, never),
+    'events of no build': (service) => service.events('other-000000', never),
   };
   test.for(Object.keys(calls))('%s', async (name) => {
     const call = calls[name];
@@ -77,14 +77,18 @@ describe('over HTTP a service answers as in the same process', () => {
 
   test('who asks, and what for', async () => {
     await remote.submit(body, 'ada');
-    await remote.list({ limit: 3, state: 'failed', after: 'a b' });
+    await remote.list({ limit: 3, state: 'failed', after: 'a b' }, 'ada');
+    await remote.list({ limit: 3, mine: true }, 'joan');
     await remote.rerun(tag, { rebuild: true, requester: 'eve' });
     expect([behind.requesters, behind.bodies, behind.reruns]).toEqual([
-      ['ada'],
+      ['ada', 'joan'],
       [body],
       [{ rebuild: true, requester: 'eve' }],
     ]);
-    expect(behind.queries).toEqual([{ limit: 3, state: 'failed', after: 'a b' }]);
+    expect(behind.queries).toEqual([
+      { limit: 3, state: 'failed', after: 'a b' },
+      { limit: 3, mine: true },
+    ]);
   });
 
   test('the log of a step', async () => {
@@ -106,16 +110,23 @@ describe('events', () => {
     }) as BuildEvent;
 
   /** A server whose event stream breaks off as told; each stream notes where it was resumed. */
-  async function breaking(streams: readonly (readonly BuildEvent[] | 'refuse' | 204)[]) {
+  async function breaking(
+    streams: readonly (readonly BuildEvent[] | 'refuse' | 'foreign' | 204 | 404)[],
+  ) {
     const resumed: (string | undefined)[] = [];
     const listener: RequestListener = (request, response) => {
       resumed.push(request.headers['last-event-id'] as string | undefined);
       const stream = streams[resumed.length - 1] ?? 204;
       if (stream === 'refuse') return void request.socket.destroy();
       if (stream === 204) return void response.writeHead(204).end();
+      if (stream === 'foreign') return void response.writeHead(404).end('no route');
+      if (stream === 404)
+        return void response
+          .writeHead(404)
+          .end(JSON.stringify({ problems: [failure('build-not-found')] }));
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       const text = stream
-        .map((each) => `id: ${each.id}\ndata: ${JSON.stringify(each)}\n\n`)
+        .map((each) => `id: after ${each.id}\ndata: ${JSON.stringify(each)}\n\n`)
         .join('');
       // Half an event is left behind, as a killed server does.
       response.write(`: heartbeat\n\n${text}id: 9\ndata: {"ki`, () => request.socket.destroy());
@@ -136,22 +147,16 @@ describe('events', () => {
   }
 
   async function kinds(service: Service): Promise<string[]> {
-    const events = demand(await service.events(tag, undefined, never));
+    const events = demand(await service.events(tag, never));
     return (await gather(events)).map(({ kind, attempt }) => `${attempt} ${kind}`);
   }
 
-  test('are all told once when the connection breaks, over a restart and by a replica that tells them in another order', async () => {
+  test('go on where the connection broke, over a restart too', async () => {
     await using server = await breaking([
       [event('queued'), event('started')],
       'refuse',
-      [event('queued'), event('failed'), event('started'), event('queued', 2)],
-      [
-        event('queued'),
-        event('failed'),
-        event('started'),
-        event('queued', 2),
-        event('succeeded', 2),
-      ],
+      [event('failed'), event('queued', 2)],
+      [event('succeeded', 2)],
     ]);
     expect(await kinds(server.service)).toEqual([
       '1 queued',
@@ -161,7 +166,13 @@ describe('events', () => {
       '2 succeeded',
     ]);
     // The last stream broke off as well: only 204 tells that nothing more comes.
-    expect(server.resumed).toEqual([undefined, undefined, undefined, undefined, undefined]);
+    expect(server.resumed).toEqual([
+      undefined,
+      'after 1/build/started',
+      'after 1/build/started',
+      'after 2/build/queued',
+      'after 2/build/succeeded',
+    ]);
   });
 
   test('go on after the end of an attempt that was run again', async () => {
@@ -182,12 +193,19 @@ describe('events', () => {
     expect(await kinds(server.service)).toEqual(['1 queued']);
   });
 
+  test('fail with what the server says where the build is gone', async () => {
+    await using server = await breaking([[event('queued')], 'refuse', 'foreign', 404]);
+    await expect(kinds(server.service)).rejects.toMatchObject({
+      failures: [{ reason: 'build-not-found' }],
+    });
+  });
+
   test('end for a watcher who leaves', async () => {
     behind.build = { ...exampleBuild, state: 'running' };
     behind.told = [event('queued')];
     behind.more = new Promise(() => {});
     const leaving = new AbortController();
-    const events = demand(await remote.events(tag, undefined, leaving.signal));
+    const events = demand(await remote.events(tag, leaving.signal));
     const seen: string[] = [];
     const watching = (async () => {
       for await (const each of events) {

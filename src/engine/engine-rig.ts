@@ -63,7 +63,7 @@ export interface Actions {
   /** Submits a build that nobody else has the tag of. */
   submit(build: NewBuild): Promise<Build>;
   /** All events until the build ends. */
-  events(tag: Tag, after?: string): Promise<BuildEvent[]>;
+  events(tag: Tag): Promise<BuildEvent[]>;
   /** The build once it has ended. */
   finished(tag: Tag): Promise<Build>;
   /** Waits for an event. */
@@ -79,9 +79,9 @@ export function actionsOn(current: () => EngineRig): Actions {
       if (submission.kind === 'taken') throw new Error(`${build.tag} is taken`);
       return submission.build;
     },
-    async events(tag, after) {
+    async events(tag) {
       const all: BuildEvent[] = [];
-      for await (const event of current().engine.events(tag, after, forever)) all.push(event);
+      for await (const event of current().engine.events(tag, forever)) all.push(event);
       return all;
     },
     async finished(tag) {
@@ -91,7 +91,7 @@ export function actionsOn(current: () => EngineRig): Actions {
       return build;
     },
     async until(tag, kind, step) {
-      for await (const event of current().engine.events(tag, undefined, forever)) {
+      for await (const event of current().engine.events(tag, forever)) {
         if (event.kind === kind && (step === undefined || ('step' in event && event.step === step)))
           return;
       }

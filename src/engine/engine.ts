@@ -1,6 +1,6 @@
 import type { Build, BuildState, NewBuild } from '../builds/build.ts';
 import type { BuildEvent } from '../builds/event.ts';
-import type { Outcome } from '../builds/failure.ts';
+import type { Failure, Outcome } from '../builds/failure.ts';
 import type { Tag } from '../plan/names.ts';
 
 /** Which builds to list: newest first. */
@@ -8,6 +8,8 @@ export interface BuildQuery {
   readonly state?: BuildState;
   readonly name?: string;
   readonly component?: string;
+  /** Who asked for the latest attempt. */
+  readonly requester?: string;
   /** At most so many (1–100). */
   readonly limit: number;
   /** Opaque; from `next` of the page before. */
@@ -17,6 +19,8 @@ export interface BuildQuery {
 export interface BuildPage {
   readonly builds: readonly Build[];
   readonly next: string | null;
+  /** Why builds may be missing here, where what is asked for them does not answer. */
+  readonly incomplete?: Failure;
 }
 
 /**
@@ -34,8 +38,8 @@ export interface Engine {
   submit(build: NewBuild): Promise<Submission>;
   get(tag: Tag): Promise<Build | undefined>;
   list(query: BuildQuery): Promise<BuildPage>;
-  /** All events after the one with id `after` (all of them without), then live ones until the build ends or `signal`. */
-  events(tag: Tag, after: string | undefined, signal: AbortSignal): AsyncIterable<BuildEvent>;
+  /** All events, each once, then live ones until the build ends or `signal`: those of one step in their order, whichever process is asked. */
+  events(tag: Tag, signal: AbortSignal): AsyncIterable<BuildEvent>;
   /** Log text of a step's latest attempt, following while it runs if `follow`; undefined where there is no such step. */
   log(
     tag: Tag,

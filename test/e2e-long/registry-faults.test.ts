@@ -36,7 +36,7 @@ async function ask(name: string, remote: Remote) {
 
 /** Waits for an event of an attempt. */
 async function until(tag: string, attempt: number, isIt: (event: BuildEvent) => boolean) {
-  for await (const event of service.events(await replica(), tag))
+  for await (const { event } of service.events(await replica(), tag))
     if (event.attempt === attempt && isIt(event)) return;
   throw new Error(`${tag} ended without it`);
 }

@@ -1,5 +1,5 @@
 import type { BuildEvent } from '../../src/builds/event.ts';
-import { parseEvents } from '../../src/cli/parse-events.ts';
+import { parseEvents, type SentEvent } from '../../src/cli/parse-events.ts';
 import { createNamespace, type TestCluster, type TestNamespace } from './cluster.ts';
 import { type ClusterDemo, installService } from './cluster-demo.ts';
 import type { Json } from './service.ts';
@@ -31,8 +31,8 @@ export interface DeployedService extends AsyncDisposable {
   get(replica: Replica, path: string): Promise<{ status: number; body: Json }>;
   post(replica: Replica, path: string, body?: object): Promise<{ status: number; body: Json }>;
   text(replica: Replica, path: string): Promise<string>;
-  /** What a replica tells of a build. */
-  events(replica: Replica, tag: string): AsyncGenerator<BuildEvent>;
+  /** What a replica tells of a build, after the event with the id `after`. */
+  events(replica: Replica, tag: string, after?: string): AsyncGenerator<SentEvent>;
   /** All events of a build to its end, from whichever replica answers. */
   follow(tag: string): Promise<Followed>;
 }
@@ -81,7 +81,7 @@ export async function deployService(
     post: async (replica, path, body = {}) =>
       answer(await send(replica, path, { method: 'POST', body: JSON.stringify(body) })),
     text: async (replica, path) => (await send(replica, path)).text(),
-    events: (replica, tag) => hear(replica, send, tag),
+    events: (replica, tag, after) => hear(replica, send, tag, after),
     follow: (tag) => follow(service, tag),
     async [Symbol.asyncDispose]() {
       await space[Symbol.asyncDispose]();
@@ -118,10 +118,12 @@ async function follow(
   tag: string,
 ): Promise<Followed> {
   const events: BuildEvent[] = [];
+  let last: string | undefined;
   const take = async (replica: Replica) => {
-    // As the command line does: replicas may tell in another order what happened at once.
-    for await (const event of service.events(replica, tag))
-      if (!events.some(({ id }) => id === event.id)) events.push(event);
+    for await (const { id, event } of service.events(replica, tag, last)) {
+      events.push(event);
+      last = id;
+    }
   };
   for (let breaks = 0; ; breaks += 1) {
     // A pod that is gone breaks off: another one tells the rest.
@@ -132,7 +134,13 @@ async function follow(
 
 const ends: readonly string[] = ['succeeded', 'failed', 'cancelled'];
 
-async function* hear(replica: Replica, send: Send, tag: string): AsyncGenerator<BuildEvent> {
-  const response = await send(replica, `/api/builds/${tag}/events`);
+async function* hear(
+  replica: Replica,
+  send: Send,
+  tag: string,
+  after: string | undefined,
+): AsyncGenerator<SentEvent> {
+  const headers = after === undefined ? {} : { 'last-event-id': after };
+  const response = await send(replica, `/api/builds/${tag}/events`, { headers });
   if (response.status === 200 && response.body !== null) yield* parseEvents(response.body);
 }

@@ -7,5 +7,5 @@ const rig = await openLocalRig(folder);
 const build = demoBuild();
 await rig.engine.submit(build);
 process.stdout.write('running\n');
-for await (const _ of rig.engine.events(build.tag, undefined, new AbortController().signal));
+for await (const _ of rig.engine.events(build.tag, new AbortController().signal));
 await rig.close();

@@ -11,12 +11,11 @@ import type {
 import { createApprovalService } from '../../src/api/approval-service.ts';
 import { renderLinks } from '../../src/api/links.ts';
 import { renderInstall } from '../../src/api/render-install.ts';
-import type { LinkedBuild, LinkedBuildPage, Service } from '../../src/api/service.ts';
+import type { LinkedBuild, LinkedBuildPage, ListQuery, Service } from '../../src/api/service.ts';
 import type { Build } from '../../src/builds/build.ts';
 import type { BuildEvent } from '../../src/builds/event.ts';
 import type { Failure, Outcome, Reason } from '../../src/builds/failure.ts';
 import { failed, ok } from '../../src/builds/result.ts';
-import type { BuildQuery } from '../../src/engine/engine.ts';
 import type { CommitSha, ComponentName, Digest, Tag, TreeSha } from '../../src/plan/names.ts';
 import { memoryApprovals } from './memory-approvals.ts';
 
@@ -131,11 +130,12 @@ export function newVouching() {
 export class FakeService implements Service {
   readonly bodies: unknown[] = [];
   readonly requesters: string[] = [];
-  readonly queries: BuildQuery[] = [];
+  readonly queries: ListQuery[] = [];
   readonly reruns: { rebuild: boolean; requester: string }[] = [];
-  readonly resumedAfter: (string | undefined)[] = [];
   readonly cancelled: string[] = [];
   build: Build = exampleBuild;
+  /** What a page of builds says besides. */
+  page: Pick<LinkedBuildPage, 'incomplete'> = {};
   outcome: 'created' | 'known' | 'restarted' = 'created';
   failures: [Failure, ...Failure[]] | undefined;
   bug: Error | undefined;
@@ -208,20 +208,15 @@ export class FakeService implements Service {
     return tag === this.build.tag ? ok(this.build) : failed(failure('build-not-found'));
   }
 
-  async list(query: BuildQuery): Promise<Outcome<LinkedBuildPage>> {
+  async list(query: ListQuery, requester: string): Promise<Outcome<LinkedBuildPage>> {
     this.queries.push(query);
-    return ok({ builds: [this.build], next: null });
+    if (query.mine) this.requesters.push(requester);
+    return ok({ builds: [this.build], next: null, ...this.page });
   }
 
-  async events(
-    tag: string,
-    after: string | undefined,
-    signal: AbortSignal,
-  ): Promise<Outcome<AsyncIterable<BuildEvent>>> {
+  async events(tag: string, signal: AbortSignal): Promise<Outcome<AsyncIterable<BuildEvent>>> {
     if (tag !== this.build.tag) return failed(failure('build-not-found'));
-    this.resumedAfter.push(after);
-    const skipped = this.told.findIndex(({ id }) => id === after) + 1;
-    return ok(this.tell(this.told.slice(skipped), signal));
+    return ok(this.tell(this.told, signal));
   }
 
   private async *tell(

@@ -207,7 +207,7 @@ async function startService(state: string, begin: () => ChildProcess): Promise<R
       const signal = AbortSignal.timeout(120_000);
       const stream = await fetch(new URL(`/api/builds/${tag}/events`, url), { signal });
       const events: BuildEvent[] = [];
-      for await (const event of parseEvents(stream.body ?? new ReadableStream())) {
+      for await (const { event } of parseEvents(stream.body ?? new ReadableStream())) {
         events.push(event);
         if (isIt(event)) return events;
       }

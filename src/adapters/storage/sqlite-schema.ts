@@ -35,6 +35,10 @@ const migrations: readonly string[] = [
   'CREATE TABLE days (day TEXT PRIMARY KEY) STRICT;',
   // Commits that somebody vouches for.
   'CREATE TABLE approvals ("commit" TEXT PRIMARY KEY, ref TEXT NOT NULL, "by" TEXT NOT NULL, at TEXT NOT NULL) STRICT;',
+  // Who asked for the latest attempt.
+  `ALTER TABLE builds ADD COLUMN requester TEXT NOT NULL DEFAULT '';
+   UPDATE builds SET requester = coalesce(json_extract(asked, '$.requester'), '');
+   CREATE INDEX builds_by_requester ON builds (requester);`,
 ];
 
 /**

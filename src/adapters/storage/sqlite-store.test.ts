@@ -112,8 +112,12 @@ test('a database of the first version is brought up to date, with all that is in
   store.setOwner(build.tag, 'someone');
   const before = [store.find(build.tag), store.events(build.tag, 0)];
   store.close();
-  changed(file(), 'DROP TABLE days; DROP TABLE approvals; PRAGMA user_version = 1');
+  const later = 'DROP INDEX builds_by_requester; ALTER TABLE builds DROP COLUMN requester';
+  changed(file(), `DROP TABLE days; DROP TABLE approvals; ${later}; PRAGMA user_version = 1`);
   store = openSqliteStore(file());
+  const { requester } = build;
+  expect(store.list({ limit: 9, requester }).builds).toHaveLength(1);
+  expect(store.list({ limit: 9, requester: 'somebody else' }).builds).toEqual([]);
   expect([store.find(build.tag), store.events(build.tag, 0)]).toEqual(before);
   store.removeOld(new Date(), 14);
 });

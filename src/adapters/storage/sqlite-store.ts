@@ -76,11 +76,12 @@ function storeOn(database: DatabaseSync, file: string): BuildStore {
     findRun: (pipelinerun) => readOne(statements.findRun.get(pipelinerun)),
     insert: (asked) =>
       atomically(() => {
-        statements.insert.run(asked.tag, asked.pipelinerun, asked.lock.name, JSON.stringify(asked));
+        const { tag, pipelinerun, lock, requester } = asked;
+        statements.insert.run(tag, pipelinerun, lock.name, requester, JSON.stringify(asked));
         for (const component of Object.keys(asked.read)) statements.name.run(asked.tag, component);
       }),
     enqueue: (asked, attempt) => {
-      statements.enqueue.run(attempt, JSON.stringify(asked), asked.tag);
+      statements.enqueue.run(attempt, asked.requester, JSON.stringify(asked), asked.tag);
     },
     append: (tag, attempt, at, changes) =>
       atomically(() => {
@@ -112,6 +113,7 @@ function storeOn(database: DatabaseSync, file: string): BuildStore {
         state: query.state ?? null,
         name: query.name ?? null,
         component: query.component ?? null,
+        requester: query.requester ?? null,
         before: readCursor(query.after),
         limit: query.limit + 1,
       });
@@ -152,11 +154,11 @@ function prepareStatements(database: DatabaseSync) {
     find: database.prepare(`SELECT ${columns} FROM builds WHERE tag = ?`),
     findRun: database.prepare(`SELECT ${columns} FROM builds WHERE pipelinerun = ?`),
     insert: database.prepare(
-      `INSERT INTO builds (tag, pipelinerun, name, asked, state, attempt, queued) VALUES (?, ?, ?, ?, 'queued', 1, 0)`,
+      `INSERT INTO builds (tag, pipelinerun, name, requester, asked, state, attempt, queued) VALUES (?, ?, ?, ?, ?, 'queued', 1, 0)`,
     ),
     name: database.prepare('INSERT INTO named_components (tag, component) VALUES (?, ?)'),
     enqueue: database.prepare(
-      `UPDATE builds SET attempt = ?, asked = ?, state = 'queued', owner = NULL,
+      `UPDATE builds SET attempt = ?, requester = ?, asked = ?, state = 'queued', owner = NULL,
          queued = (SELECT coalesce(max(queued), 0) + 1 FROM builds) WHERE tag = ?`,
     ),
     append: database.prepare(
@@ -178,6 +180,7 @@ function prepareStatements(database: DatabaseSync) {
     list: database.prepare(
       `SELECT ${columns} FROM builds
        WHERE (:state IS NULL OR state = :state) AND (:name IS NULL OR name = :name)
+         AND (:requester IS NULL OR requester = :requester)
          AND (:component IS NULL OR EXISTS (SELECT 1 FROM named_components AS named
               WHERE named.tag = builds.tag AND named.component = :component))
          AND (:before IS NULL OR sequence < :before)

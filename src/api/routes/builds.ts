@@ -14,6 +14,18 @@ const pageQuery = z.strictObject({
   state: BuildState.optional(),
   name: z.string().optional().describe('Only builds asked for under this name.'),
   component: z.string().optional().describe('Only builds that name this component.'),
+  requester: z
+    .string()
+    .optional()
+    .describe(
+      'Only builds whose latest attempt this one asked for, named as in `requester` of a build.',
+    ),
+  mine: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe(
+      '`true`: only builds whose latest attempt the caller asked for, whatever `requester` says.',
+    ),
   limit: z.coerce.number().int().min(1).max(100).default(20),
   after: z.string().optional().describe('`next` of the page before.'),
 });
@@ -50,19 +62,22 @@ export function buildRoutes(app: App, { service }: AppParts): void {
         operationId: 'listBuilds',
         tags: ['builds'],
         summary: 'List builds, newest first',
+        headers: RequesterHeaders,
         querystring: pageQuery,
         response: { 200: BuildPage, ...problems() },
       },
     },
     async (request, reply) => {
+      const { mine, ...rest } = request.query;
       const query = Object.fromEntries(
-        Object.entries(request.query).filter(([, value]) => value !== undefined),
+        Object.entries(rest).filter(([, value]) => value !== undefined),
       );
-      return sendOutcome(
-        request,
-        reply,
-        await service.list({ ...query, limit: request.query.limit }),
+      const { limit } = rest;
+      const page = await service.list(
+        { ...query, limit, ...(mine === 'true' && { mine: true }) },
+        requesterOf(request),
       );
+      return sendOutcome(request, reply, page);
     },
   );
 

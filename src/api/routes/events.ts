@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { BuildEvent } from '../../builds/event.ts';
 import { sendFailures } from '../answer-errors.ts';
+import { Bookmark } from '../bookmark.ts';
 import { problems } from '../describe-api.ts';
 import type { App, AppParts } from '../parts.ts';
 import { signalOf } from '../signal-of.ts';
@@ -10,7 +11,9 @@ import { tagParams } from './builds.ts';
 
 /** Of a stream of events, OpenAPI 3.1 describes each. */
 const SentEvent = z.object({
-  id: z.string(),
+  id: z
+    .string()
+    .describe('What a reader sends back to resume; opaque. The event’s own id is in `data`.'),
   event: z.string().describe('The kind of the event.'),
   data: z.string().describe('A BuildEvent.').meta({ contentMediaType: 'application/json' }),
 });
@@ -25,7 +28,7 @@ export function eventRoutes(app: App, { service, closing, heartbeat = 15_000 }: 
         tags: ['builds'],
         summary: 'Follow a build',
         description:
-          'Server-sent events: all past ones, then live ones until the build ends. `data` is a BuildEvent. A reader resumes with `Last-Event-ID` (or `after`), and is told by 204 when nothing will follow. Replicas may tell in another order what happened at once in several pods: who resumes at another one and must miss nothing reads all events, and leaves out the ids that it has.',
+          'Server-sent events: all past ones, then live ones until the build ends. `data` is a BuildEvent. A reader resumes with the `id` that it was sent last as `Last-Event-ID` (or `after`), and is told by 204 when nothing will follow. Replicas may tell in another order what happened at once in several pods; the `id` says all that was told before it, so whichever of them answers tells the rest: nothing is missed and nothing told again. Whoever sends what is no such `id` is told everything.',
         params: tagParams,
         querystring: z.object({ after: z.string().optional().describe('As `Last-Event-ID`.') }),
         headers: z.object({ 'last-event-id': z.string().optional() }),
@@ -45,9 +48,9 @@ export function eventRoutes(app: App, { service, closing, heartbeat = 15_000 }: 
       const signal = signalOf(reply, closing);
       const build = await service.get(tag);
       if (!build.ok) return sendFailures(request, reply, build.failures);
-      const events = await service.events(tag, after, signal);
+      const events = await service.events(tag, signal);
       if (!events.ok) return sendFailures(request, reply, events.failures);
-      const iterator = events.value[Symbol.asyncIterator]();
+      const iterator = untold(events.value, new Bookmark(after));
 
       // An EventSource asks again whenever a stream ends; only 204 makes it stop.
       const ended = !['queued', 'running'].includes(build.value.state);
@@ -59,9 +62,23 @@ export function eventRoutes(app: App, { service, closing, heartbeat = 15_000 }: 
   );
 }
 
+interface Sent {
+  /** Says what was told up to it, it included. */
+  readonly id: string;
+  readonly event: BuildEvent;
+}
+
+async function* untold(
+  events: AsyncIterable<BuildEvent>,
+  bookmark: Bookmark,
+): AsyncGenerator<Sent, undefined> {
+  for await (const event of events)
+    if (bookmark.tell(event)) yield { id: bookmark.toString(), event };
+}
+
 async function* writeEvents(
-  events: AsyncIterator<BuildEvent>,
-  first: IteratorResult<BuildEvent> | undefined,
+  events: AsyncIterator<Sent, undefined>,
+  first: IteratorResult<Sent, undefined> | undefined,
   signal: AbortSignal,
   heartbeat: number,
 ): AsyncGenerator<string> {
@@ -76,7 +93,8 @@ async function* writeEvents(
         continue;
       }
       if (result.done) return;
-      yield `id: ${result.value.id}\nevent: ${result.value.kind}\ndata: ${JSON.stringify(result.value)}\n\n`;
+      const { id, event } = result.value;
+      yield `id: ${id}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
       next = events.next();
     }
   } finally {
@@ -85,10 +103,10 @@ async function* writeEvents(
 }
 
 async function nextOrSilence(
-  next: Promise<IteratorResult<BuildEvent>>,
+  next: Promise<IteratorResult<Sent, undefined>>,
   heartbeat: number,
   signal: AbortSignal,
-): Promise<IteratorResult<BuildEvent> | 'silence' | 'gone'> {
+): Promise<IteratorResult<Sent, undefined> | 'silence' | 'gone'> {
   if (signal.aborted) return 'gone';
   const timer = new AbortController();
   try {

@@ -132,9 +132,9 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
       return { builds: builds.map((build) => readStatus(store, build)), next };
     },
 
-    events: (tag, after, signal) => {
+    events: (tag, signal) => {
       follow(tag);
-      return feeds.follow(tag, after, AbortSignal.any([signal, closing.signal]));
+      return feeds.follow(tag, AbortSignal.any([signal, closing.signal]));
     },
 
     async log(tag, step, following, signal) {
@@ -160,7 +160,7 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
       feeds.refresh(tag);
       if (!decision.ok) return decision;
       await worker.cancel(tag);
-      for await (const _ of feeds.follow(tag, undefined, closing.signal));
+      for await (const _ of feeds.follow(tag, closing.signal));
       const build = demandBuild(store, tag);
       // It may have come to its end while it was asked to stop.
       return build.state === 'cancelled'

@@ -174,7 +174,7 @@ describe('at every kind of step the local engine', { timeout: 60_000 }, () => {
       if (gone) await rm(join(rig.state, 'runs'), { recursive: true });
       const next = await rig.another(options);
       const all = [];
-      for await (const event of next.engine.events(build.tag, undefined, AbortSignal.timeout(9000)))
+      for await (const event of next.engine.events(build.tag, AbortSignal.timeout(9000)))
         all.push(event);
       expect(all.at(-1)).toMatchObject({ kind: 'succeeded', attempt: 2 });
       expect(await rig.starts(build.lock.name, 'prepare')).toBe(2);

@@ -42,15 +42,10 @@ export class Feeds {
     }
   }
 
-  /** All events after the one with id `after` (all where there is no such), then new ones until the build is finished. */
-  async *follow(
-    tag: Tag,
-    after: string | undefined,
-    signal: AbortSignal,
-  ): AsyncGenerator<BuildEvent> {
+  /** All events, then new ones until the build is finished. */
+  async *follow(tag: Tag, signal: AbortSignal): AsyncGenerator<BuildEvent> {
     using reader = this.read(tag);
     let next = 0;
-    if (after !== undefined) next = reader.events.findIndex((event) => event.id === after) + 1;
     while (!signal.aborted) {
       const event = reader.events[next];
       if (event !== undefined) {

@@ -18,12 +18,12 @@ const forever = new AbortController().signal;
 
 async function eventsOf(engine: Engine, tag: Tag): Promise<BuildEvent[]> {
   const all: BuildEvent[] = [];
-  for await (const event of engine.events(tag, undefined, forever)) all.push(event);
+  for await (const event of engine.events(tag, forever)) all.push(event);
   return all;
 }
 
 async function begun(engine: Engine, tag: Tag, step: string): Promise<void> {
-  for await (const event of engine.events(tag, undefined, forever)) {
+  for await (const event of engine.events(tag, forever)) {
     if (event.kind === 'step-started' && event.step === step) return;
   }
 }

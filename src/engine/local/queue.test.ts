@@ -34,11 +34,7 @@ test('ten builds at once run two at a time, in the order in which they were aske
   })();
   await expect.poll(count).toBe(2);
   await rig.release('queue-1');
-  for await (const event of rig.engine.events(
-    (builds[2] as (typeof builds)[0]).tag,
-    undefined,
-    forever,
-  ))
+  for await (const event of rig.engine.events((builds[2] as (typeof builds)[0]).tag, forever))
     if (event.kind === 'started') break;
   // Places move up.
   const moved = (await positions()).filter((position) => typeof position === 'number');
@@ -47,8 +43,7 @@ test('ten builds at once run two at a time, in the order in which they were aske
 
   const told = [];
   for (const { tag } of builds)
-    for await (const event of rig.engine.events(tag, undefined, forever))
-      told.push({ tag, ...event });
+    for await (const event of rig.engine.events(tag, forever)) told.push({ tag, ...event });
   over = true;
   await watching;
   expect(told.filter(({ kind }) => kind === 'succeeded')).toHaveLength(10);

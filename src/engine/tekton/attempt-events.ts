@@ -4,13 +4,13 @@ import { type AttemptView, isOver, type TaskView, taskNameOf } from './attempt-v
 import { judgeRun } from './judge-task.ts';
 import { cancelAnnotation } from './run-names.ts';
 import { changesOf } from './task-changes.ts';
-import { compare, type Dated, type KnownEvent, Teller } from './teller.ts';
+import { compare, type Dated, later, Teller } from './teller.ts';
 
 /**
  * The events of an attempt: the same for everybody who sees the same. They are in the order of the stages (prepare, what pods make at once, assemble,
  * report), whatever the clocks of nodes say, and within a stage in that of their times. A stage is told when those before it are known to their end.
  */
-export function attemptEvents(view: AttemptView): readonly KnownEvent[] {
+export function attemptEvents(view: AttemptView): readonly BuildEvent[] {
   const { run } = view;
   const { told, end } = tellSteps(view);
   if (end === undefined) return told.events;
@@ -19,7 +19,7 @@ export function attemptEvents(view: AttemptView): readonly KnownEvent[] {
     return told.events;
   }
   const reports = view.tasks.filter(({ task }) => task.task === 'report');
-  for (const { dated } of merged(reports, view)) told.tell(dated);
+  for (const dated of merged(reports, view)) told.tell(dated);
   if (!isOver(run) || !reports.every(({ final }) => final)) return told.events;
   const at = run.completedAt ?? end.at;
   for (const step of told.without(view.plan, view.tasks, true))
@@ -33,7 +33,7 @@ export function recordedEvents(view: AttemptView): readonly BuildEvent[] {
   const { told, end } = tellSteps(view);
   if (end === undefined) throw new Error('a record is kept of what is over');
   told.tellAtLast({ at: end.at, change: verdict(view, told.failures) });
-  return told.events.map(({ event }) => event);
+  return told.events;
 }
 
 /** Everything but the report and the verdict; `end`: how that ended, undefined where it has not. */
@@ -44,7 +44,7 @@ function tellSteps(view: AttemptView) {
   if (run.startedAt !== undefined) told.tell({ at: run.startedAt, change: { kind: 'started' } });
   const closed = stages.every((names) => {
     const tasks = view.tasks.filter(({ task }) => names.includes(task.task));
-    for (const dated of merged(tasks, view)) told.tell(dated.dated, dated.loose);
+    for (const dated of merged(tasks, view)) told.tell(dated);
     return tasks.every(({ final }) => final);
   });
   const end = closed && view.complete ? endOf(view) : undefined;
@@ -82,25 +82,19 @@ function verdict({ run, tasks }: AttemptView, failures: readonly Failure[]): Bui
   return { kind: 'failed', failures: [judgeRun(run)] };
 }
 
-interface Merged {
-  readonly dated: Dated;
-  readonly loose: boolean;
-}
-
-/** What the tasks of a stage tell, as one. */
-function merged(tasks: readonly TaskView[], view: AttemptView): readonly Merged[] {
-  const open = tasks.filter(({ final }) => !final);
+/** What the tasks of a stage tell, by its times; what one task tells stays in its order, whatever times it says. */
+function merged(tasks: readonly TaskView[], view: AttemptView): readonly Dated[] {
   return tasks
     .flatMap((one) => {
-      const loose = open.some((other) => other !== one);
-      return changesOf(one, view).map((dated, index) => ({
-        ...{ dated, loose, index, name: taskNameOf(one.task) },
-      }));
+      let time = '';
+      return changesOf(one, view).map((dated, index) => {
+        time = later(dated.at, time);
+        return { dated, time, index, name: taskNameOf(one.task) };
+      });
     })
     .toSorted(
       (one, other) =>
-        compare(one.dated.at, other.dated.at) ||
-        compare(one.name, other.name) ||
-        one.index - other.index,
-    );
+        compare(one.time, other.time) || compare(one.name, other.name) || one.index - other.index,
+    )
+    .map(({ dated }) => dated);
 }

@@ -10,13 +10,6 @@ import type { ClusterRun } from './cluster.ts';
 import { removedRun } from './judge-task.ts';
 import { attemptOf, RunFollower, type RunFollowerOptions } from './run-follower.ts';
 import type { TaskFollower } from './task-follower.ts';
-import type { KnownEvent } from './teller.ts';
-
-/**
- * Milliseconds that an event waits for others that came before it: logs of several pods are followed at once, and everybody shall hear the same
- * order.
- */
-const settling = 700;
 
 /** Milliseconds between something becoming known and being told. */
 const brief = 20;
@@ -30,7 +23,6 @@ export class BuildFeed {
   readonly #ids = new Set<string>();
   #waiting: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #due = Infinity;
   #removed: BuildEvent | undefined;
   #closed = false;
 
@@ -52,7 +44,7 @@ export class BuildFeed {
       const follower = new RunFollower(run, {
         ...this.#options,
         lock: this.#lock,
-        changed: () => this.#refreshIn(brief),
+        changed: () => this.#refreshSoon(),
       });
       this.#runs.set(run.name, follower);
       this.#removed = undefined;
@@ -87,7 +79,7 @@ export class BuildFeed {
     return foldBuild(
       // Each attempt may have been asked for by somebody else.
       demandAsked(latest.run),
-      this.#known().map(({ event }) => event),
+      this.#known(),
     );
   }
 
@@ -101,12 +93,12 @@ export class BuildFeed {
     return followers.every((one) => one.isSettled());
   }
 
-  /** All events after the one with id `after` (all of them where there is no such), then those that come, until the build is over or `signal`. */
-  async *events(after: string | undefined, signal: AbortSignal): AsyncGenerator<BuildEvent> {
+  /** All events, then those that come, until the build is over or `signal`. */
+  async *events(signal: AbortSignal): AsyncGenerator<BuildEvent> {
     await this.caughtUp(10_000);
     this.#refresh();
     let told = this.#told;
-    let next = after === undefined ? 0 : told.findIndex((event) => event.id === after) + 1;
+    let next = 0;
     while (!signal.aborted) {
       if (told !== this.#told) [told, next] = [this.#told, 0];
       const event = told[next];
@@ -160,44 +152,34 @@ export class BuildFeed {
     );
   }
 
-  #known(): readonly KnownEvent[] {
-    const known: KnownEvent[] = [];
+  #known(): readonly BuildEvent[] {
+    const known: BuildEvent[] = [];
     for (const run of this.#sorted()) {
       const events = attemptEvents(run.view());
       known.push(...events);
       // What a later attempt does is told when everything is known of this one.
-      if (!run.isSettled() && !ends.has(events.at(-1)?.event.kind ?? 'queued')) break;
+      if (!run.isSettled() && !ends.has(events.at(-1)?.kind ?? 'queued')) break;
     }
-    return this.#removed === undefined ? known : [...known, { event: this.#removed, loose: false }];
+    return this.#removed === undefined ? known : [...known, this.#removed];
   }
 
-  /** Tells what became known, as far as nothing can come before it any more. */
+  /** Tells what became known. */
   #refresh(): void {
     clearTimeout(this.#timer);
-    this.#due = Infinity;
-    const settled = new Date(Date.now() - settling).toISOString();
-    let grew = false;
-    for (const { event, loose } of this.#known()) {
+    this.#timer = undefined;
+    for (const event of this.#known()) {
       if (this.#ids.has(event.id)) continue;
-      if (loose && event.at > settled) {
-        this.#refreshIn(settling);
-        break;
-      }
       this.#ids.add(event.id);
       this.#told.push(event);
-      grew = true;
     }
     // Also without an event: whoever waits for tasks or logs looks again.
-    if (grew || this.#waiting.length > 0) this.#wake();
+    this.#wake();
   }
 
   /** Soon: much is told at once. */
-  #refreshIn(milliseconds: number): void {
-    const due = performance.now() + milliseconds;
-    if (this.#closed || due >= this.#due) return;
-    clearTimeout(this.#timer);
-    this.#due = due;
-    this.#timer = setTimeout(() => this.#refresh(), milliseconds).unref();
+  #refreshSoon(): void {
+    if (this.#closed || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => this.#refresh(), brief).unref();
   }
 
   async #changed(signal: AbortSignal): Promise<void> {

@@ -42,14 +42,10 @@ export class BuildFeeds {
     }
   }
 
-  async *events(
-    attempts: Attempts,
-    after: string | undefined,
-    signal: AbortSignal,
-  ): AsyncGenerator<BuildEvent> {
+  async *events(attempts: Attempts, signal: AbortSignal): AsyncGenerator<BuildEvent> {
     const open = this.#enter(attempts);
     try {
-      yield* open.feed.events(after, signal);
+      yield* open.feed.events(signal);
     } finally {
       this.#leave(tagOf(attempts[0]), open);
     }

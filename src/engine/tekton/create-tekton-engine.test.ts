@@ -161,7 +161,7 @@ describe('the engine of a cluster', () => {
     await other.submit(build);
     const heard: string[] = [];
     const reading = (async () => {
-      for await (const { attempt, kind } of engine.events(build.tag, undefined, forever))
+      for await (const { attempt, kind } of engine.events(build.tag, forever))
         heard.push(`${attempt} ${kind}`);
     })();
     await vi.waitFor(() => expect(heard).toEqual(['1 queued']), 10_000);

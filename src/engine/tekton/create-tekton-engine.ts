@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import type { AskedBuild, Build, NewBuild } from '../../builds/build.ts';
+import type { Build, NewBuild } from '../../builds/build.ts';
 import type { BuildEvent } from '../../builds/event.ts';
-import { FailureError, type Outcome } from '../../builds/failure.ts';
+import type { Outcome } from '../../builds/failure.ts';
 import { isFinished } from '../../builds/fold.ts';
 import { ok } from '../../builds/result.ts';
 import { decideSubmission, type Existing } from '../../builds/submission.ts';
@@ -11,13 +10,13 @@ import type { Registry } from '../../steps/step.ts';
 import type { Engine, Submission } from '../engine.ts';
 import { alreadyFinished, notFound, stillRunning } from '../refusals.ts';
 import { BuildFeeds } from './build-feeds.ts';
-import { type Attempts, askedOf, latestOf, sortAttempts } from './builds-of-runs.ts';
-import type { Cluster, ClusterRun } from './cluster.ts';
+import { type Attempts, askedOf, latestOf } from './builds-of-runs.ts';
+import type { Cluster } from './cluster.ts';
 import { KnownBuilds } from './known-builds.ts';
 import { listBuilds } from './list-builds.ts';
-import type { PastBuild, PastBuilds } from './past-builds.ts';
-import { renderRun, tooLong } from './render-run.ts';
-import { cancelAnnotation, submissionAnnotation } from './run-names.ts';
+import { NewAttempts } from './new-attempts.ts';
+import type { PastBuilds } from './past-builds.ts';
+import { cancelAnnotation } from './run-names.ts';
 import { RunSet } from './run-set.ts';
 
 export interface TektonEngineOptions {
@@ -54,30 +53,6 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
 
   const builds = new KnownBuilds({ ...options, runs, feeds });
 
-  /** Creates the run of an attempt; undefined where somebody else was first. */
-  const create = async (asked: AskedBuild, attempt: number): Promise<Attempts | undefined> => {
-    const { settings, url } = options;
-    const submission = randomUUID();
-    const { namespace } = cluster;
-    const run = renderRun(asked, { attempt, settings, namespace, url, submission, now: now() });
-    const refusal = tooLong(run);
-    if (refusal !== undefined) throw new FailureError(refusal);
-    const created = await cluster.create(run);
-    const made = created === 'exists' ? await cluster.run(run.metadata.name) : created;
-    // An answer that was lost on its way is no reason to say that somebody else did it.
-    if (made?.annotations[submissionAnnotation] !== submission) return undefined;
-    runs.learn(made);
-    return sortAttempts(
-      [...((await builds.attempts(asked.tag)) ?? []), made].filter(isFirstOfItsName),
-    );
-  };
-
-  const begin = async (attempts: Attempts, asked: AskedBuild): Promise<Build> => {
-    const build = await builds.status(attempts);
-    void tell(build, asked.notify, 'started');
-    return build;
-  };
-
   const tell = async (
     build: Build,
     targets: readonly string[],
@@ -89,6 +64,11 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
       report(`nobody could be told that ${build.tag} ${moment}`, error);
     }
   };
+
+  const attempts = new NewAttempts({
+    ...{ ...options, runs, builds },
+    started: (build, asked) => void tell(build, asked.notify, 'started'),
+  });
 
   /** One look, and what follows from it; undefined where somebody was quicker. */
   const trySubmit = async (asked: NewBuild): Promise<Submission | undefined> => {
@@ -104,20 +84,14 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
       case 'known':
         return sameTag && { kind: 'known', build: sameTag.build };
       case 'create': {
-        const attempts = await create(asked, 1);
-        return attempts && { kind: 'created', build: await begin(attempts, asked) };
+        const build = await attempts.begin(asked, 1);
+        return build && { kind: 'created', build };
       }
       default: {
-        const attempts = await create(asked, (sameTag?.build.attempt ?? 0) + 1);
-        return attempts && { kind: 'restarted', build: await begin(attempts, asked) };
+        const build = await attempts.begin(asked, (sameTag?.build.attempt ?? 0) + 1);
+        return build && { kind: 'restarted', build };
       }
     }
-  };
-
-  const pastEvents = async function* (found: PastBuild, after: string | undefined) {
-    const { events } = found;
-    const next = after === undefined ? 0 : events.findIndex(({ id }) => id === after) + 1;
-    yield* events.slice(next);
   };
 
   return {
@@ -137,20 +111,17 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
         statusOf: (attempts) => builds.status(attempts),
       }),
 
-    async *events(tag, after, signal): AsyncGenerator<BuildEvent> {
+    async *events(tag, signal): AsyncGenerator<BuildEvent> {
       const ending = AbortSignal.any([signal, closing.signal]);
-      const attempts = await builds.quickAttempts(tag);
-      if (attempts !== undefined) yield* feeds.events(attempts, after, ending);
-      else {
-        const found = await past.find(tag);
-        if (found !== undefined) yield* pastEvents(found, after);
-      }
+      const there = await builds.quickAttempts(tag);
+      if (there !== undefined) yield* feeds.events(there, ending);
+      else yield* (await past.find(tag))?.events ?? [];
     },
 
     async log(tag, step, follow, signal) {
       const ending = AbortSignal.any([signal, closing.signal]);
-      const attempts = await builds.quickAttempts(tag);
-      if (attempts !== undefined) return feeds.log(attempts, step, follow, ending);
+      const there = await builds.quickAttempts(tag);
+      if (there !== undefined) return feeds.log(there, step, follow, ending);
       const found = await past.find(tag);
       if (!found?.build.steps.some(({ id }) => id === step)) return undefined;
       return pieces(await found.log(step));
@@ -160,8 +131,8 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
       const known = await builds.find(tag);
       if (known === undefined) return notFound(tag);
       if (isFinished(known.build.state)) return alreadyFinished(tag, known.build.state);
-      const attempts = await builds.attempts(tag);
-      return attempts === undefined ? notFound(tag) : cancelRun(tag, attempts);
+      const there = await builds.attempts(tag);
+      return there === undefined ? notFound(tag) : cancelRun(tag, there);
     },
 
     async rerun(tag, { rebuild, requester }) {
@@ -169,9 +140,8 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
       if (known === undefined) return notFound(tag);
       if (!isFinished(known.build.state)) return stillRunning(tag, known.build.state);
       const asked = { ...known.asked, rebuild, ...(requester !== undefined && { requester }) };
-      const attempts = await create(asked, known.build.attempt + 1);
-      if (attempts !== undefined) return ok(await begin(attempts, asked));
-      return stillRunning(tag, 'queued');
+      const build = await attempts.begin(asked, known.build.attempt + 1);
+      return build === undefined ? stillRunning(tag, 'queued') : ok(build);
     },
 
     async close() {
@@ -181,15 +151,15 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
     },
   };
 
-  async function cancelRun(tag: Tag, attempts: Attempts): Promise<Outcome<Build>> {
-    const run = latestOf(attempts);
-    return feeds.use(attempts, async (feed) => {
+  async function cancelRun(tag: Tag, there: Attempts): Promise<Outcome<Build>> {
+    const run = latestOf(there);
+    return feeds.use(there, async (feed) => {
       const annotations = { [cancelAnnotation]: now().toISOString() };
       const changed = await cluster.change(run.name, { annotations, cancel: true });
       if (changed === undefined) return notFound(tag);
       runs.learn(changed);
       const late = AbortSignal.any([AbortSignal.timeout(cancelPatience), closing.signal]);
-      for await (const _ of feed.events(undefined, late));
+      for await (const _ of feed.events(late));
       const build = feed.status();
       // Of every other end the report tells.
       if (build.state === 'cancelled') void tell(build, askedOf(run)?.notify ?? [], 'finished');
@@ -206,10 +176,6 @@ function otherBuild(asked: NewBuild): Existing {
     lockDigest: asked.lockDigest,
     build: { tag: asked.tag, state: 'running', failure: null },
   };
-}
-
-function isFirstOfItsName(run: ClusterRun, index: number, all: readonly ClusterRun[]): boolean {
-  return all.findIndex(({ name }) => name === run.name) === index;
 }
 
 async function* pieces(text: string | undefined): AsyncGenerator<string> {

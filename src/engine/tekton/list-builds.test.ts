@@ -6,6 +6,7 @@ import { createKubernetesApi } from '../../adapters/cluster/kubernetes-api.ts';
 import { createTektonCluster } from '../../adapters/cluster/tekton-cluster.ts';
 import type { BuildState } from '../../builds/build.ts';
 import { eventId } from '../../builds/event.ts';
+import { FailureError } from '../../builds/failure.ts';
 import { foldBuild } from '../../builds/fold.ts';
 import { Tekton } from '../../config/tekton.ts';
 import type { ComponentName, Tag } from '../../plan/names.ts';
@@ -47,8 +48,13 @@ describe('the builds of a namespace', () => {
   }
 
   /** A run as Tekton leaves it, of which some replica kept what it came to. */
-  function finish(name: string, hour: number, state: 'succeeded' | 'failed' = 'succeeded'): Tag {
-    const asked = demoBuild(name);
+  function finish(
+    name: string,
+    hour: number,
+    state: 'succeeded' | 'failed' = 'succeeded',
+    requester = 'ada',
+  ): Tag {
+    const asked = { ...demoBuild(name), requester };
     const now = new Date(Date.UTC(2026, 0, 1, hour));
     const options = { attempt: 1, namespace: 'builds', url: undefined, submission: 'x' };
     const { metadata, ...run } = renderRun(asked, { ...options, settings, now });
@@ -83,8 +89,9 @@ describe('the builds of a namespace', () => {
   const namesOf = async (query: object) =>
     (await engine.list({ limit: 100, ...query })).builds.map(({ name }) => name);
 
-  test('are found by state, name and component, without anything else being read', async () => {
-    finish('one', 1);
+  test('are found by state, name, component and requester, without anything else being read', async () => {
+    const account = 'system:serviceaccount:team:grace';
+    finish('one', 1, 'succeeded', account);
     finish('two', 2, 'failed');
     finish('three', 3);
     open();
@@ -92,6 +99,9 @@ describe('the builds of a namespace', () => {
     expect(await namesOf({ state: 'failed' as BuildState })).toEqual(['two']);
     expect(await namesOf({ name: 'one' })).toEqual(['one']);
     expect(await namesOf({ component: 'tektoncd/pipeline' })).toHaveLength(3);
+    expect(await namesOf({ requester: account })).toEqual(['one']);
+    expect(await namesOf({ requester: 'ada', state: 'succeeded' })).toEqual(['three']);
+    expect(await namesOf({ requester: 'grace' })).toEqual([]);
     expect(await namesOf({ component: 'tektoncd/triggers' as ComponentName })).toEqual([]);
     expect(server.requests.filter((one) => !one.endsWith(path))).toEqual([]);
   });
@@ -146,6 +156,43 @@ describe('the builds of a namespace', () => {
     expect(await engine.submit(demoBuild('old'))).toMatchObject({ kind: 'known' });
     expect(await engine.cancel(tag)).toMatchObject({ failures: [{ reason: 'already-finished' }] });
   });
+
+  const unanswered = {
+    reason: 'registry-unavailable',
+    detail: expect.stringMatching(/^Builds may be missing here, .*: The registry is away\.$/),
+    hint: 'Ask again.',
+  };
+
+  test('that are there are listed while the registry is away, and the page says what it lacks', async () => {
+    finish('there', 1);
+    finish('failed', 2, 'failed');
+    open({ find: () => Promise.reject(away), tags: () => Promise.reject(away) });
+    const page = await engine.list({ limit: 100 });
+    expect(page).toMatchObject({ next: null, incomplete: unanswered });
+    expect(page.builds.map(({ name }) => name)).toEqual(['failed', 'there']);
+    // What needs no record is whole.
+    expect(await engine.list({ limit: 1 })).not.toHaveProperty('incomplete');
+    expect(await engine.list({ limit: 100, state: 'running' })).toEqual({ builds: [], next: null });
+  });
+
+  test('whose records can be read are listed where others cannot', async () => {
+    const [good, bad] = [pastBuild('good', 1), pastBuild('bad', 2)];
+    open({
+      find: async (tag) => (tag === good.asked.tag ? good : Promise.reject(away)),
+      tags: async () => [bad.asked.tag, good.asked.tag],
+    });
+    const page = await engine.list({ limit: 100 });
+    expect(page).toMatchObject({ builds: [{ name: 'good' }], incomplete: unanswered });
+  });
+
+  test('fail as a whole where something else is wrong than the registry', async () => {
+    open({ find: async () => undefined, tags: () => Promise.reject(new Error('a bug')) });
+    await expect(engine.list({ limit: 100 })).rejects.toThrow('a bug');
+  });
+});
+
+const away = new FailureError({
+  ...{ reason: 'registry-unavailable', detail: 'The registry is away.', hint: 'Ask again.' },
 });
 
 const none: TektonEngineOptions['past'] = { find: async () => undefined, tags: async () => [] };

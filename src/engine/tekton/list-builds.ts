@@ -1,5 +1,7 @@
 import pLimit from 'p-limit';
 import type { AskedBuild, Build } from '../../builds/build.ts';
+import { type Failure, FailureError } from '../../builds/failure.ts';
+import type { Tag } from '../../plan/names.ts';
 import type { BuildPage, BuildQuery } from '../engine.ts';
 import { isOver } from './attempt-view.ts';
 import {
@@ -12,7 +14,7 @@ import {
 } from './builds-of-runs.ts';
 import type { ClusterRun } from './cluster.ts';
 import type { PastBuilds } from './past-builds.ts';
-import { componentLabel, labelValue, nameLabel } from './run-names.ts';
+import { componentLabel, labelValue, nameLabel, requesterLabel } from './run-names.ts';
 import { type RunSet, tagOf } from './run-set.ts';
 
 export interface ListOptions {
@@ -24,29 +26,61 @@ export interface ListOptions {
 /** A place in the list: among the runs, or among the records of those that are gone, which come after them. */
 interface Entry {
   readonly place: string;
-  /** Undefined where it is none of those that are asked for. */
+  /** Undefined where it is none of those that are asked for, or cannot be read now. */
   read(): Promise<Build | undefined>;
 }
 
 /** Builds that are worked out at once. */
 const limit = pLimit(4);
 
-/** A page of builds, the newest first: what the cluster has, and then what only the registry knows. */
+/**
+ * A page of builds, the newest first: what the cluster has, and then what only the registry knows. Where the registry does not answer, the page has the
+ * rest, and says so.
+ */
 export async function listBuilds(query: BuildQuery, options: ListOptions): Promise<BuildPage> {
+  const registry = new Asking();
   const builds: Build[] = [];
   let last: string | undefined;
-  for await (const entry of entries(query, options)) {
+  for await (const entry of entries(query, options, registry)) {
     // One more than the page holds tells whether there is another.
-    if (builds.length === query.limit) return { builds, next: last ?? null };
+    if (builds.length === query.limit) return pageOf(builds, last ?? null, registry);
     const build = await entry.read();
     if (build === undefined) continue;
     builds.push(build);
     last = entry.place;
   }
-  return { builds, next: null };
+  return pageOf(builds, null, registry);
 }
 
-async function* entries(query: BuildQuery, options: ListOptions): AsyncGenerator<Entry> {
+function pageOf(builds: readonly Build[], next: string | null, { trouble }: Asking): BuildPage {
+  if (trouble === undefined) return { builds, next };
+  const detail = `Builds may be missing here, for the registry does not tell of them: ${trouble.detail}`;
+  return { builds, next, incomplete: { ...trouble, detail } };
+}
+
+/** What is asked of the registry for one page. */
+class Asking {
+  /** Why it did not answer. */
+  trouble: Failure | undefined;
+
+  /** Undefined where it does not answer. */
+  async ask<Value>(question: () => Promise<Value>): Promise<Value | undefined> {
+    try {
+      return await question();
+    } catch (error) {
+      const failure = error instanceof FailureError ? error.failures[0] : undefined;
+      if (!failure?.reason.startsWith('registry-')) throw error;
+      this.trouble ??= failure;
+      return undefined;
+    }
+  }
+}
+
+async function* entries(
+  query: BuildQuery,
+  options: ListOptions,
+  registry: Asking,
+): AsyncGenerator<Entry> {
   const groups = groupRuns(await options.runs.all());
   const { after } = query;
   if (after === undefined || !after.startsWith(pastMark)) {
@@ -54,10 +88,13 @@ async function* entries(query: BuildQuery, options: ListOptions): AsyncGenerator
       const place = placeOf(attempts[0]);
       if (after !== undefined && place >= after) continue;
       if (mayMatch(attempts, query))
-        yield { place, read: () => readMatching(attempts, query, options) };
+        yield { place, read: () => readMatching(attempts, query, options, registry) };
     }
   }
-  yield* pastEntries(new Set(groups.map(([first]) => tagOf(first))), query, options);
+  // What has a record is over.
+  if (isOpen(query.state)) return;
+  const present = new Set(groups.map(([first]) => tagOf(first)));
+  yield* pastEntries(present, query, options, registry);
 }
 
 const pastMark = 'record ';
@@ -70,9 +107,12 @@ async function* pastEntries(
   present: ReadonlySet<string>,
   query: BuildQuery,
   { past }: ListOptions,
+  registry: Asking,
 ): AsyncGenerator<Entry> {
-  const tags = (await past.tags()).filter((tag) => !present.has(labelValue(tag)));
-  const found = await Promise.all(tags.map((tag) => limit(() => past.find(tag, recordsMayBe))));
+  const all = (await registry.ask(() => past.tags())) ?? [];
+  const tags = all.filter((tag) => !present.has(labelValue(tag)));
+  const find = (tag: Tag) => registry.ask(() => past.find(tag, recordsMayBe));
+  const found = await Promise.all(tags.map((tag) => limit(() => find(tag))));
   const sorted = found
     .filter((one) => one !== undefined)
     .filter(({ asked, build }) => matches(asked, query) && isState(build, query))
@@ -84,33 +124,41 @@ async function* pastEntries(
   }
 }
 
-/** What can be said without working out a build. */
+/** What can be said without working out a build: what a run says of it in whole is long, and comes last. */
 function mayMatch(attempts: Attempts, query: BuildQuery): boolean {
   const run = latestOf(attempts);
-  // Labels first: what a run says of its build in whole is long.
-  if (!mayMatchLabels(run, query)) return false;
+  if (!mayMatchLabels(run, query) || !mayBeState(run, query)) return false;
   const asked = askedOf(run);
-  if (asked === undefined || !matches(asked, query)) return false;
-  if (query.state === undefined) return true;
-  const kept = keptState(run);
-  if (kept !== undefined) return kept === query.state;
-  const open = query.state === 'queued' || query.state === 'running';
-  if (run.condition?.status === 'True') return query.state === 'succeeded';
-  // A run that is cancelled may still be keeping its record.
-  return isOver(run) ? !open : open || query.state === 'cancelled';
+  return asked !== undefined && matches(asked, query);
 }
 
-function mayMatchLabels({ labels }: ClusterRun, { name, component }: BuildQuery): boolean {
+function mayMatchLabels({ labels }: ClusterRun, query: BuildQuery): boolean {
+  const { name, component, requester } = query;
   return (
     (name === undefined || labels[nameLabel] === labelValue(name)) &&
+    (requester === undefined || labels[requesterLabel] === labelValue(requester)) &&
     (component === undefined || Object.hasOwn(labels, componentLabel(component)))
   );
 }
 
-function matches({ lock, read }: AskedBuild, { name, component }: BuildQuery): boolean {
+function mayBeState(run: ClusterRun, { state }: BuildQuery): boolean {
+  if (state === undefined) return true;
+  const kept = keptState(run);
+  if (kept !== undefined) return kept === state;
+  if (run.condition?.status === 'True') return state === 'succeeded';
+  // A run that is cancelled may still be keeping its record.
+  return isOver(run) ? !isOpen(state) : isOpen(state) || state === 'cancelled';
+}
+
+function isOpen(state: BuildQuery['state']): boolean {
+  return state === 'queued' || state === 'running';
+}
+
+function matches({ lock, read, requester }: AskedBuild, query: BuildQuery): boolean {
   return (
-    (name === undefined || lock.name === name) &&
-    (component === undefined || Object.hasOwn(read, component))
+    (query.name === undefined || lock.name === query.name) &&
+    (query.requester === undefined || requester === query.requester) &&
+    (query.component === undefined || Object.hasOwn(read, query.component))
   );
 }
 
@@ -118,9 +166,14 @@ async function readMatching(
   attempts: Attempts,
   query: BuildQuery,
   { statusOf }: ListOptions,
+  registry: Asking,
 ): Promise<Build | undefined> {
-  const build = await statusOf(attempts);
-  return isState(build, query) ? build : undefined;
+  const run = latestOf(attempts);
+  // It is waited for once.
+  if (registry.trouble !== undefined && isOver(run) && keptState(run) === undefined)
+    return undefined;
+  const build = await registry.ask(() => statusOf(attempts));
+  return build !== undefined && isState(build, query) ? build : undefined;
 }
 
 function isState(build: Build, { state }: BuildQuery): boolean {

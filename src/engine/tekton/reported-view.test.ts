@@ -124,10 +124,7 @@ describe('the record of a run', () => {
     const reasons = { prepare: 'Succeeded', images: reason, assemble: '' };
     const of = recorded(tasks, reasons);
     expect(of).toMatchObject({ state: 'failed', failure: { reason: expected, step: image } });
-    const live = foldBuild(
-      build,
-      attemptEvents(viewOf(tasks, reasons)).map(({ event }) => event),
-    );
+    const live = foldBuild(build, attemptEvents(viewOf(tasks, reasons)));
     expect([live.state, live.failure]).toEqual([of.state, of.failure]);
   });
 });

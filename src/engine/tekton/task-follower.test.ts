@@ -124,6 +124,22 @@ describe('the follower of a task', () => {
     await vi.waitFor(() => expect(told(follower)).toEqual(['image/a']));
   });
 
+  test('hears containers one after the other: of the next one nothing counts before the one before was read to its end', async () => {
+    const containers = [
+      { name: 'fetch', container: 'step-fetch', state: 'terminated' },
+      { name: 'run', container: 'step-run' },
+    ] as const;
+    const { follower, release } = follow(task(containers), [
+      [started('image/a')],
+      [started('image/b'), '[image/b] heard'],
+    ]);
+    await vi.waitFor(() => expect(follower.logs.has('image/b')).toBe(true));
+    await vi.waitFor(() => expect(told(follower)).toEqual(['image/a']));
+    expect(follower.isHeard()).toBe(false);
+    release();
+    await vi.waitFor(() => expect(told(follower)).toEqual(['image/a', 'image/b']));
+  });
+
   test('believes nothing before it is known which steps it makes', async () => {
     const steps = Promise.withResolvers<readonly string[]>();
     const { follower } = follow(task([{}]), [[started('image/a')]], steps.promise);

@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { taskPhases } from '../../steps/task-input.ts';
 import type { TaskOutcome } from '../../steps/task-outcome.ts';
-import { allLines } from './all-lines.ts';
 import { isOver, type TaskView, taskNameOf } from './attempt-view.ts';
-import type { Cluster, ClusterStep, ClusterTask } from './cluster.ts';
+import type { Cluster, ClusterTask } from './cluster.ts';
 import { FollowedLog } from './followed-log.ts';
-import { HeardLines } from './heard-lines.ts';
+import { FollowedPod } from './followed-pod.ts';
 import { isOutOfMemory } from './judge-task.ts';
 
 export interface TaskFollowerOptions {
@@ -24,26 +22,13 @@ const patience = 3000;
 const pause = 250;
 /** Milliseconds that the last container of a task has after Tekton has ended it. */
 const lastWord = 10_000;
-/** Milliseconds that a container has to show what it printed before anybody looked. */
-const hearing = 300;
-
-/** One pod of a task: what its containers printed so far. */
-interface Try {
-  readonly stop: AbortController;
-  /** In the order of containers. */
-  readonly lines: HeardLines[];
-  readonly followed: Set<string>;
-  /** Of which it is known what they printed by now, as far as they did. */
-  readonly heard: Set<string>;
-  readonly done: Set<string>;
-}
 
 /** Follows a task from its pod's log while it runs, and reads its outcome when it is over. */
 export class TaskFollower {
   readonly logs = new Map<string, FollowedLog>();
   readonly #options: TaskFollowerOptions;
   #task: ClusterTask;
-  #try: Try;
+  #pod: FollowedPod;
   #outcome: TaskOutcome | undefined;
   #trouble: string | undefined;
   #final = false;
@@ -52,7 +37,7 @@ export class TaskFollower {
   constructor(task: ClusterTask, options: TaskFollowerOptions) {
     this.#options = options;
     this.#task = task;
-    this.#try = beginTry();
+    this.#pod = this.#beginPod();
     this.update(task);
   }
 
@@ -62,32 +47,30 @@ export class TaskFollower {
     const other = isOtherPod(this.#task, task);
     this.#task = task;
     if (other) {
-      this.#try.stop.abort();
-      if (this.#try.followed.size > 0) for (const log of this.logs.values()) log.add(begunAgain);
-      this.#try = beginTry();
-    }
+      this.#pod.stop();
+      if (this.#pod.isFollowed()) for (const log of this.logs.values()) log.add(begunAgain);
+      this.#pod = this.#beginPod();
+    } else this.#pod.update(task);
     // What is over before anybody looked has its outcome: its pod is asked only where there is none.
-    const fresh = isOver(task) && this.#try.followed.size === 0;
-    if (!fresh) this.#follow();
+    const fresh = isOver(task) && !this.#pod.isFollowed();
+    if (!fresh) this.#pod.follow();
     if (isOver(task)) this.#ending = this.#end();
   }
 
   view(): TaskView {
-    const followed = this.#try.lines.flatMap(({ messages }) => messages);
     return {
       task: this.#task,
-      messages: this.#outcome?.messages ?? followed,
+      messages: this.#outcome?.messages ?? this.#pod.messages(this.#final),
       final: this.#final,
       trouble: this.#trouble,
-      failures: this.#try.lines.flatMap(({ failures }) => failures ?? []),
+      failures: this.#pod.failures(),
       lastLines: (step) => this.logs.get(step)?.tail(20) ?? [],
     };
   }
 
   /** Whether what its containers printed by now is known, as far as they run. */
   isHeard(): boolean {
-    const { followed, heard } = this.#try;
-    return this.#final || followed.size === heard.size;
+    return this.#final || this.#pod.isHeard();
   }
 
   /** What was kept of the log of a step; undefined where nothing was kept. */
@@ -97,57 +80,15 @@ export class TaskFollower {
 
   /** The task is gone from the cluster: what is known is all there will be. */
   vanish(): void {
-    this.#try.stop.abort();
+    this.#pod.stop();
     this.#final = true;
     this.#closeLogs(this.#outcome === undefined);
   }
 
-  /** Follows the containers that have begun. */
-  #follow(): void {
-    const { pod, steps } = this.#task;
-    if (pod === undefined) return;
-    for (const [index, step] of steps.entries()) {
-      const { container, state } = step;
-      if (state === 'waiting' || this.#try.followed.has(container)) continue;
-      this.#try.followed.add(container);
-      const current = this.#try;
-      setTimeout(() => this.#hear(current, container), hearing).unref();
-      void this.#read(current, pod, step, index);
-    }
-  }
-
-  async #read(
-    current: Try,
-    pod: string,
-    { container, name }: ClusterStep,
-    index: number,
-  ): Promise<void> {
-    const signal = AbortSignal.any([current.stop.signal, this.#options.signal]);
-    const heard = new HeardLines({
-      steps: await this.#options.steps,
-      verdicts: isPhase(name) && taskPhases[name].verdicts,
-      since: this.#task.startedAt ?? this.#task.createdAt,
-      now: () => new Date(),
-      log: (step, text) => this.#log(step).add(text),
-    });
-    current.lines[index] = heard;
-    const log = (follow: boolean) => this.#options.cluster.log(pod, container, { follow, signal });
-    for await (const line of allLines(log, () => this.#isTerminated(container), signal)) {
-      if (heard.take(line)) this.#options.changed();
-      this.#hear(current, container);
-    }
-    current.done.add(container);
-  }
-
-  #hear(current: Try, container: string): void {
-    if (current.heard.has(container)) return;
-    current.heard.add(container);
-    this.#options.changed();
-  }
-
-  #isTerminated(container: string): boolean {
-    const step = this.#task.steps.find((one) => one.container === container);
-    return isOver(this.#task) || step?.state === 'terminated';
+  #beginPod(): FollowedPod {
+    const { cluster, steps, changed, signal } = this.#options;
+    const log = (step: string, text: string) => this.#log(step).add(text);
+    return new FollowedPod(this.#task, { cluster, steps, changed, signal, log });
   }
 
   #log(step: string): FollowedLog {
@@ -165,15 +106,15 @@ export class TaskFollower {
     this.#outcome = await this.#persistently(() => outcome(taskNameOf(this.#task)));
     if (isOutOfMemory(this.view())) await this.#awaitOutcome();
     if (this.#outcome === undefined && !signal.aborted) {
-      this.#follow();
+      this.#pod.follow();
       await Promise.race([this.#options.steps, sleep(patience, undefined, { ref: false })]);
-      await this.#untilRead();
+      await this.#pod.untilRead(patience);
       const { pod } = this.#task;
       if (pod !== undefined && this.#task.condition?.status === 'False')
         this.#trouble = await this.#persistently(() => cluster.podTrouble(pod));
     }
     if (signal.aborted) return;
-    this.#try.stop.abort();
+    this.#pod.stop();
     this.#final = true;
     if (this.#outcome === undefined) await this.#tellLeftOut();
     this.#closeLogs(this.#outcome === undefined);
@@ -192,20 +133,10 @@ export class TaskFollower {
 
   /** Nobody else will tell what was printed: in the log of the step that was begun last, people look first. */
   async #tellLeftOut(): Promise<void> {
-    const { lines } = this.#try;
     const [first] = (await Promise.race([this.#options.steps, undefined])) ?? [];
-    const begun = lines.flatMap(({ messages }) => messages).at(-1)?.step ?? first;
+    const begun = this.#pod.messages(true).at(-1)?.step ?? first;
     if (begun === undefined) return;
-    for (const text of lines.flatMap((heard) => heard.describeLeftOut() ?? []))
-      this.#log(begun).add(text);
-  }
-
-  async #untilRead(): Promise<void> {
-    const { signal } = this.#options;
-    const until = performance.now() + patience;
-    const { followed, done } = this.#try;
-    while (!signal.aborted && performance.now() < until && done.size < followed.size)
-      await sleep(20);
+    for (const text of this.#pod.leftOut()) this.#log(begun).add(text);
   }
 
   /** What `ask` gives, sooner or later: what is not known now must not be taken for what is not there. */
@@ -227,20 +158,6 @@ export class TaskFollower {
 }
 
 const begunAgain = '[its pod was lost: it is begun once more]\n';
-
-function beginTry(): Try {
-  return {
-    stop: new AbortController(),
-    lines: [],
-    followed: new Set(),
-    heard: new Set(),
-    done: new Set(),
-  };
-}
-
-function isPhase(name: string): name is keyof typeof taskPhases {
-  return name in taskPhases;
-}
 
 /** Whether a task has another pod than before: that of a further try, or one that took the place and name of a deleted one. */
 function isOtherPod(before: ClusterTask, now: ClusterTask): boolean {

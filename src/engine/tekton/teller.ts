@@ -4,12 +4,6 @@ import { ChangeNumbers } from '../../builds/number-changes.ts';
 import { reportAlone } from '../../builds/planned-steps.ts';
 import { isOver, type RunPlan, type TaskView } from './attempt-view.ts';
 
-/** An event, and whether another that comes before it may still become known. */
-export interface KnownEvent {
-  readonly event: BuildEvent;
-  readonly loose: boolean;
-}
-
 /** A change, and when it happened. */
 export interface Dated {
   readonly at: string;
@@ -18,7 +12,7 @@ export interface Dated {
 
 /** Makes events of changes: each once, with its id. */
 export class Teller {
-  readonly events: KnownEvent[] = [];
+  readonly events: BuildEvent[] = [];
   readonly failures: Failure[] = [];
   readonly #attempt: number;
   readonly #numbers = new ChangeNumbers();
@@ -30,7 +24,7 @@ export class Teller {
     this.#attempt = attempt;
   }
 
-  tell({ at, change: told }: Dated, loose = false): void {
+  tell({ at, change: told }: Dated): void {
     const numbered = this.#numbers.next(told);
     if (numbered === undefined) return;
     const { change, sequence } = numbered;
@@ -40,7 +34,7 @@ export class Teller {
     this.#told.add(id);
     this.#learn(change);
     this.#last = later(at, this.#last);
-    this.events.push({ event: { ...change, id, at, attempt }, loose });
+    this.events.push({ ...change, id, at, attempt });
   }
 
   /** The same, not before anything that was told: times of the cluster are whole seconds. */
