@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, vi } from 'vitest';
 import { createKubernetesApi } from '../../src/adapters/cluster/kubernetes-api.ts';
 import { createTektonCluster } from '../../src/adapters/cluster/tekton-cluster.ts';
-import { Bookmark } from '../../src/api/bookmark.ts';
+import { Bookmark } from '../../src/builds/bookmark.ts';
 import type { BuildEvent } from '../../src/builds/event.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { forever } from '../../src/engine/engine-rig.ts';

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { Bookmark } from '../../builds/bookmark.ts';
 import type { BuildEvent } from '../../builds/event.ts';
 import { sendFailures } from '../answer-errors.ts';
-import { Bookmark } from '../bookmark.ts';
 import { problems } from '../describe-api.ts';
 import type { App, AppParts } from '../parts.ts';
 import { signalOf } from '../signal-of.ts';

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { BuildChange } from '../../builds/event.ts';
+import { Bookmark } from '../../builds/bookmark.ts';
+import type { BuildChange, BuildEvent } from '../../builds/event.ts';
 import type { DatedMessage } from '../../steps/task-output.ts';
 import { attemptEvents } from './attempt-events.ts';
 import type { AttemptView, RunPlan, TaskView } from './attempt-view.ts';
@@ -92,6 +94,52 @@ function ofKind<Kind extends BuildChange['kind']>(changes: Partial<AttemptView>,
   );
 }
 
+/** What a replica tells that sees these, one after the other. */
+function tellAll(looks: readonly Partial<AttemptView>[]): readonly BuildEvent[] {
+  const told = new Map<string, BuildEvent>();
+  for (const look of looks)
+    for (const event of attemptEvents(view(look)))
+      if (!told.has(event.id)) told.set(event.id, event);
+  return [...told.values()];
+}
+
+/** What a step tells whose lines have these times. */
+function scriptOf(
+  step: string,
+  lines: readonly { readonly progress: boolean; readonly second: number }[],
+): readonly DatedMessage[] {
+  const retry = {
+    kind: 'step-retrying',
+    what: 'registry',
+    why: 'away',
+    retry: 1,
+    seconds: 1,
+  } as const;
+  const told = lines.map(({ progress, second }): DatedMessage => {
+    const line = progress ? ({ kind: 'step-progress', text: `${second}` } as const) : retry;
+    return { ...line, step, at: at(second) };
+  });
+  return [started(step, 5), ...told, finished(step, 10)];
+}
+
+/** What somebody hears who moves on to the next replica after so many events. */
+function heardFrom(
+  replicas: readonly { readonly events: readonly BuildEvent[]; readonly heard: number }[],
+): readonly BuildEvent[] {
+  const all: BuildEvent[] = [];
+  let id = '';
+  for (const { events, heard } of replicas) {
+    const bookmark = new Bookmark(id);
+    const until = all.length + heard;
+    for (const event of events) if (all.length < until && bookmark.tell(event)) all.push(event);
+    id = bookmark.toString();
+  }
+  return all;
+}
+
+const ofStep = (events: readonly BuildEvent[], step: string) =>
+  events.filter((event) => 'step' in event && event.step === step);
+
 const steps = (...ids: string[]) =>
   ids.flatMap((id) => [`${id}/step-started`, `${id}/step-finished`]);
 
@@ -149,6 +197,45 @@ describe('the events of an attempt', () => {
       // Of what is told at once the others may come between; each is there in the end.
       expect(all.filter((id) => ids.includes(id))).toEqual(ids);
     }
+  });
+
+  test('are all heard, each once and those of a step in their order, by who moves between replicas that know more of one pod or of another', () => {
+    const message = fc.record({ progress: fc.boolean(), second: fc.nat(20) });
+    const pod = fc.array(message, { maxLength: 5 });
+    /** How much of each pod a replica knows, look after look. */
+    const looks = fc.array(fc.tuple(fc.nat(8), fc.nat(8)), { minLength: 1, maxLength: 5 });
+    const part = fc.record({ looks, heard: fc.nat(12) });
+    fc.assert(
+      fc.property(pod, pod, fc.array(part, { maxLength: 5 }), (a, b, parts) => {
+        const scripts = [scriptOf('image/a', a), scriptOf('image/b', b)];
+        const look = (known: readonly number[]): Partial<AttemptView> => ({
+          tasks: [
+            prepare,
+            ...scripts.map((script, index) => {
+              const most = known[index] ?? 0;
+              const end = most > script.length ? 12 : undefined;
+              return task(`images-00${index}`, script.slice(0, most), end);
+            }),
+          ],
+        });
+        const end: Partial<AttemptView> = {
+          tasks: [...(look([99, 99]).tasks ?? []), assemble, report],
+          run: over,
+        };
+        const all = heardFrom(
+          [...parts, { looks: [], heard: Infinity }].map(({ looks: seen, heard }) => ({
+            events: tellAll([...seen.map(look), end]),
+            heard,
+          })),
+        );
+        const whole = attemptEvents(view(end));
+        expect(all.map((event) => event.id).toSorted()).toEqual(
+          whole.map((event) => event.id).toSorted(),
+        );
+        for (const step of ['image/a', 'image/b'])
+          expect(ofStep(all, step)).toEqual(ofStep(whole, step));
+      }),
+    );
   });
 
   test('keep the order of what one task tells, whatever times it says', () => {

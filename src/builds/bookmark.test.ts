@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type BuildChange, type BuildEvent, eventId } from '../builds/event.ts';
 import { Bookmark } from './bookmark.ts';
+import { type BuildChange, type BuildEvent, eventId } from './event.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
 const images = Array.from({ length: 5 }, (_, index) => `image/${index}`);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type BuildEvent, isRepeated } from '../builds/event.ts';
+import { type BuildEvent, isRepeated } from './event.ts';
 
 /** What was told of one step: which of its changes (bits), and how many of those that a step may tell many times. */
 interface Mark {
