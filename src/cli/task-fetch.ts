@@ -1,10 +1,15 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { openBaseStore } from '../adapters/builder/base-store.ts';
+import { packBases, unpackBases } from '../adapters/builder/packed-bases.ts';
 import { privilege } from '../adapters/processes/sandbox.ts';
-import { createFolderRegistry } from '../adapters/registry/folder-registry.ts';
+import { createFolderRegistry, type FolderRegistry } from '../adapters/registry/folder-registry.ts';
+import type { StepTurn } from '../steps/run-steps.ts';
 import { taskName } from '../steps/task-outcome.ts';
+import type { TaskPlan } from '../steps/task-plan.ts';
+import { basePackReference, ownBasePack } from '../steps/unit/base-pack.ts';
 import { fetchUnit } from '../steps/unit/fetch-unit.ts';
 import { basesFolder, registryFolder, unitFolders } from '../steps/unit/unit-folder.ts';
+import type { PlatformBase } from '../steps/unit/unit-reads.ts';
 import { exitOfEarlierTry, openTaskPlan, type TaskContext } from './task-context.ts';
 import { planFile, stepsOf } from './unit-steps.ts';
 
@@ -13,7 +18,7 @@ import { planFile, stepsOf } from './unit-steps.ts';
  * what was told.
  */
 export async function fetchTask(context: TaskContext): Promise<number> {
-  const { input, registry, configuration, work, signal, output } = context;
+  const { input, registry, work, signal, output } = context;
   if ((await exitOfEarlierTry(context, taskName(input.unit))) !== undefined) return 0;
   const folders = unitFolders(input.pod);
   const taskPlan = await openTaskPlan(context);
@@ -22,19 +27,10 @@ export async function fetchTask(context: TaskContext): Promise<number> {
   await context.runSteps(
     [first],
     async (_step, turn) => {
-      const bases = await openBaseStore(
-        basesFolder(folders),
-        configuration,
-        privilege(),
-        context.persist,
-      );
+      const folder = createFolderRegistry({ writes: registryFolder(folders.in) });
       await fetchUnit(steps, {
-        ...{ plan: taskPlan.plan, registry, workdir: work, rebuild: input.rebuild, signal },
-        folder: createFolderRegistry({ writes: registryFolder(folders.in) }),
-        pullBase: async (reference, platform) => {
-          const held = await bases.pull(reference, platform, turn.log, signal);
-          await held.release();
-        },
+        ...{ plan: taskPlan.plan, registry, folder, workdir: work, rebuild: input.rebuild, signal },
+        bringBases: (bases) => bringBases(bases, folder, taskPlan, turn, context),
         ...{ log: turn.log, progress: turn.progress },
       });
       await writeWhole(planFile(folders), JSON.stringify(taskPlan));
@@ -44,6 +40,26 @@ export async function fetchTask(context: TaskContext): Promise<number> {
     { tell: (message) => message.kind !== 'step-finished' && output.tell(message) },
   );
   return 0;
+}
+
+/** Unpacks the base images that an earlier pod packed, or pulls them. */
+async function bringBases(
+  bases: readonly PlatformBase[],
+  fetched: FolderRegistry,
+  taskPlan: TaskPlan,
+  { log }: StepTurn,
+  { input, configuration, registry, persist, work, signal }: TaskContext,
+): Promise<void> {
+  if (bases.length === 0) return;
+  const folder = basesFolder(unitFolders(input.pod));
+  const means = { registry, privilege: privilege(), workdir: work, log, signal };
+  const reference = basePackReference(bases, taskPlan.plan);
+  if (await unpackBases(reference, folder, means)) return;
+  const store = await openBaseStore(folder, configuration, privilege(), persist);
+  for (const { reference: base, platform } of bases)
+    await (await store.pull(base, platform, log, signal)).release();
+  if (ownBasePack(input.unit, taskPlan) === reference)
+    await packBases(folder, reference, { ...means, registry: fetched });
 }
 
 async function writeWhole(file: string, text: string): Promise<void> {

@@ -1,7 +1,9 @@
+import { createFolderRegistry } from '../adapters/registry/folder-registry.ts';
 import { attempt, FailureError } from '../builds/failure.ts';
 import type { Step, StepOutput } from '../plan/plan.ts';
 import { exitOf, type TaskOutcome, taskName } from '../steps/task-outcome.ts';
 import type { TaskPlan } from '../steps/task-plan.ts';
+import { ownBasePack, pushBasePack } from '../steps/unit/base-pack.ts';
 import { pushMade, pushSeeds, toldOf } from '../steps/unit/push-unit.ts';
 import { joinTold, readTold } from '../steps/unit/read-told.ts';
 import { registryFolder, unitFolders } from '../steps/unit/unit-folder.ts';
@@ -46,9 +48,10 @@ export async function pushTask(context: TaskContext): Promise<number> {
 async function push(
   steps: readonly Step[],
   told: TaskOutcome,
-  { plan }: TaskPlan,
+  taskPlan: TaskPlan,
   context: TaskContext,
 ): Promise<number> {
+  const { plan } = taskPlan;
   const { input, registry, configuration, work, output } = context;
   const made = registryFolder(unitFolders(input.pod).out);
   const limit = configuration.limits.sandbox['disk-mib'] * 2 ** 20;
@@ -71,6 +74,11 @@ async function push(
   const line = (text: string) => log.line(text);
   if (exit === 0 && worth.length === steps.length)
     await pushSeeds(steps, { ...pushing, log: line, progress: line });
+  const pack = ownBasePack(input.unit, taskPlan);
+  if (pack !== undefined) {
+    const fetched = createFolderRegistry({ writes: registryFolder(unitFolders(input.pod).in) });
+    await pushBasePack(pack, fetched, { registry, workdir: work, log: line });
+  }
   await writeResults(input.results, plan, outputs, line);
   log.close();
   return exit || (exitOf(told) ?? 0);

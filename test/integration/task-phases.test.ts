@@ -124,11 +124,24 @@ test('built anew in the pods of a run, without privilege, everything has the dig
     ...((await result('payload')) === 'yes' ? ['payload'] : []),
   ];
   expect(units).toEqual(['000', 'payload']);
-  for (const unit of units) {
-    const pod = join(folder, `pod-${unit}`);
-    const given = { [taskVariables.plan]: plan, [taskVariables.unit]: unit };
+  // The first pulls base images; in another pod of another run they are what it left.
+  const others = [
+    { of: run, units },
+    { of: `${run}-again`, units: ['000'] },
+  ];
+  for (const { of, unit } of others.flatMap(({ of, units }) =>
+    units.map((unit) => ({ of, unit })),
+  )) {
+    const pod = join(folder, of === run ? `pod-${unit}` : 'pod-again');
+    const given = {
+      [taskVariables.run]: of,
+      [taskVariables.plan]: plan,
+      [taskVariables.unit]: unit,
+    };
     for (const phase of ['fetch', 'run', 'push'] as const) {
       const { exitCode, output } = await container(phase, pod, given);
+      if (unit === '000' && phase === 'fetch')
+        expect(/pulling base image/.test(output)).toBe(of === run);
       expect(output.split('\n').filter((line) => line !== '' && !parseTaskLine(line))).toEqual([]);
       expect(exitCode, output).toBe(0);
     }

@@ -127,6 +127,9 @@ export async function openBaseStore(
   };
 }
 
+/** What {@link filledBaseStore} reads, below the folder of a store. */
+export const filledFolders = ['root', 'pulled'] as const;
+
 /** The base images that another process has pulled into `folder`, which may be read-only and stays as it is. */
 export function filledBaseStore(folder: string, privilege: Privilege): UsableBases {
   const { root, pulled } = placesIn(folder);

@@ -14,19 +14,46 @@ import { contained, type Privilege } from '../processes/sandbox.ts';
  */
 export const neverOld = '4102444800';
 
-const script = `cd "$1" && find . \\( -type d -o -type f \\) -print0 | LC_ALL=C sort -z |
+const plain = `cd "$1" && find . \\( -type d -o -type f \\) -print0 | LC_ALL=C sort -z |
   tar --create --file=- --null --no-recursion --files-from=- --format=gnu --numeric-owner --mtime=@${neverOld}`;
+
+/** Marks of overlays and rights of programs. Labels are for the machine that unpacks to give. */
+const attributes = ['--xattrs', '--xattrs-include=user.*', '--xattrs-include=security.capability'];
+
+const everything = `cd "$1" && shift && tar --create --file=- --format=posix --numeric-owner ${attributes.join(' ')} -- "$@"`;
+
+/** What was packed. */
+export interface Packed {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+}
 
 /**
  * Packs the files and folders of a folder (no links, no devices) into a file, tar and zstd, with their owners and modes; the same content
  * gives the same bytes.
  */
-export async function packFolder(
+export function packFolder(folder: string, file: string, privilege: Privilege): Promise<Packed> {
+  return pack(plain, [folder], file, privilege);
+}
+
+/** Packs what is in folders of a folder, whatever it is, with times and attributes. */
+export function packEverything(
   folder: string,
+  names: readonly string[],
   file: string,
   privilege: Privilege,
-): Promise<{ readonly digest: Digest; readonly size: number }> {
-  const line = contained(privilege, ['sh', '-c', script, 'sh', folder], { network: false });
+): Promise<Packed> {
+  return pack(everything, [folder, ...names], file, privilege);
+}
+
+async function pack(
+  script: string,
+  folders: readonly string[],
+  file: string,
+  privilege: Privilege,
+): Promise<Packed> {
+  const line = contained(privilege, ['sh', '-c', script, 'sh', ...folders], { network: false });
   const tar = await startProcess(line.program, line.args, { cwd: '/', env: line.env });
   const hash = createHash('sha256');
   const hashing = new Transform({
@@ -44,7 +71,7 @@ export async function packFolder(
     pipeline(compress, hashing, createWriteStream(file)),
   ]);
   const { exitCode } = await tar.exited;
-  if (exitCode !== 0) throw new Error(`cannot pack ${folder}: ${await complaints}`);
+  if (exitCode !== 0) throw new Error(`cannot pack ${folders[0]}: ${await complaints}`);
   const digest = parseDigest(`sha256:${hash.digest('hex')}`) as Digest;
   return { digest, size: (await stat(file)).size };
 }
@@ -61,23 +88,31 @@ async function feed(from: AsyncIterable<Buffer>, to: Writable): Promise<void> {
   to.end();
 }
 
+/** Bytes that are decompressed at a time. */
+const large = 2 ** 20;
+
 /** Unpacks such a file into a folder. */
 export async function unpackFolder(
   file: string,
   folder: string,
   privilege: Privilege,
 ): Promise<void> {
-  const unpack = ['tar', '--extract', '--file=-', '--preserve-permissions', '--same-owner'];
-  const line = contained(privilege, [...unpack, '--numeric-owner', '--directory', folder], {
-    network: false,
-  });
+  const unpack = [
+    ...['tar', '--extract', '--file=-', '--preserve-permissions', '--same-owner'],
+    ...['--numeric-owner', ...attributes, '--directory', folder],
+  ];
+  const line = contained(privilege, unpack, { network: false });
   const tar = await startProcess(line.program, line.args, {
     ...{ cwd: '/', env: line.env, stdin: 'pipe' },
   });
   tar.stdout?.resume();
   const complaints = readAll(tar.stderr);
   if (tar.stdin === null) throw new Error('tar has no input');
-  const piped = pipeline(createReadStream(file), createZstdDecompress(), tar.stdin).then(
+  const piped = pipeline(
+    createReadStream(file, { highWaterMark: large }),
+    createZstdDecompress({ chunkSize: large }),
+    tar.stdin,
+  ).then(
     () => undefined,
     // tar reads no further than the mark of the end, and nothing but zeros follows.
     (error: NodeJS.ErrnoException) => (stoppedReading.has(error.code ?? '') ? undefined : error),

@@ -52,7 +52,7 @@ function fetch(rebuild = false) {
   const say = (text: string) => void said.push(text);
   return fetchUnit(steps, {
     ...{ plan, registry, folder: brought, workdir: folder, rebuild, log: say, progress: say },
-    pullBase: async (base) => void pulled.push(base),
+    bringBases: async (bases) => void pulled.push(...bases.map(({ reference }) => reference)),
     signal: new AbortController().signal,
   });
 }

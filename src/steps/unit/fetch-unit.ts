@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { FailureError } from '../../builds/failure.ts';
-import type { Plan, Step, StepOf } from '../../plan/plan.ts';
+import type { Plan, Step } from '../../plan/plan.ts';
 import { keyReference } from '../key-reference.ts';
 import { imageManifest } from '../registry-content.ts';
 import { artifactRepository, type Registry, type StoredManifest } from '../step.ts';
 import { generousLimits } from '../tar-tree.ts';
-import { readsOf } from './unit-reads.ts';
+import { basesOf, type PlatformBase, readsOf } from './unit-reads.ts';
 
 /** What fetching has at hand. */
 export interface FetchContext {
@@ -18,7 +18,7 @@ export interface FetchContext {
     putManifest(reference: string, manifest: StoredManifest): Promise<void>;
     putBlob(bytes: Buffer): Promise<void>;
   };
-  readonly pullBase: (reference: string, platform: string) => Promise<void>;
+  readonly bringBases: (bases: readonly PlatformBase[]) => Promise<void>;
   readonly workdir: string;
   /** True: hits are not brought. */
   readonly rebuild: boolean;
@@ -37,12 +37,9 @@ export async function fetchUnit(steps: readonly Step[], context: FetchContext): 
     `fetching ${reads.artifacts.length} source(s), ${reads.bases.length} base image(s) and what compilers left`,
   );
   const limit = pLimit(4);
-  const platform = plan.lock.platforms[0] ?? '';
   await Promise.all([
+    context.bringBases(basesOf(missing, plan)),
     ...reads.artifacts.map((reference) => limit(() => bring(reference, registry, folder))),
-    ...reads.bases.map((reference) =>
-      limit(() => context.pullBase(reference, platformOf(reference, missing) ?? platform)),
-    ),
     ...reads.seeds.map((reference) => limit(() => bringSeed(reference, context))),
   ]);
 }
@@ -94,12 +91,4 @@ async function bringSeed(reference: string, context: FetchContext): Promise<void
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
-}
-
-function platformOf(reference: string, steps: readonly Step[]): string | undefined {
-  const image = steps.find(
-    (step): step is StepOf<'image'> =>
-      step.kind === 'image' && Object.values(step.bases).includes(reference),
-  );
-  return image?.platform;
 }

@@ -1,6 +1,6 @@
 import { possibleSeeds } from '../../plan/compile-cache.ts';
 import type { ComponentName } from '../../plan/names.ts';
-import type { Plan, Step } from '../../plan/plan.ts';
+import type { Plan, Step, StepOf } from '../../plan/plan.ts';
 import { artifactRepository, keyTag } from '../step.ts';
 
 /** What steps read from outside, as references. */
@@ -10,6 +10,23 @@ export interface UnitReads {
   readonly bases: readonly string[];
   /** Each may be missing. */
   readonly seeds: readonly string[];
+}
+
+/** A base image by digest, for a platform. */
+export interface PlatformBase {
+  readonly reference: string;
+  readonly platform: string;
+}
+
+/** The base images that steps read. */
+export function basesOf(steps: readonly Step[], plan: Plan): readonly PlatformBase[] {
+  return readsOf(steps, plan).bases.map((reference) => {
+    const of = steps.find(
+      (step): step is StepOf<'image'> =>
+        step.kind === 'image' && Object.values(step.bases).includes(reference),
+    );
+    return { reference, platform: of?.platform ?? plan.lock.platforms[0] ?? '' };
+  });
 }
 
 /** Everything that payloads, images and manifests of a plan read while they are made. */
