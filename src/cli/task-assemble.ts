@@ -15,10 +15,11 @@ import {
   type TaskContext,
   toldHere,
 } from './task-context.ts';
+import { keepGoodRecord } from './task-report.ts';
 
 /**
- * Everything that no unit made: what was held is found by its key and tagged, then come operator image, bundle and index, which are data, and their
- * proof. Runs no code of a ref.
+ * Everything that no unit made: what was held is found by its key and tagged, then come operator image, bundle and index, which are data, their
+ * proof, and the record. Runs no code of a ref.
  */
 export async function assembleTask(context: TaskContext): Promise<number> {
   const { input, registry, configuration, signal } = context;
@@ -46,8 +47,9 @@ export async function assembleTask(context: TaskContext): Promise<number> {
     },
     { outputs, atOnce: held.length },
   );
-  await keepOutcome(context, 'assemble', [await toldHere(context, ids)]);
-  return exit;
+  const kept = exit === 0 ? await keepGoodRecord(context, await toldHere(context, ids)) : exit;
+  await keepOutcome(context, 'assemble', [await toldHere(context, [...ids, 'report'])]);
+  return kept;
 }
 
 /** What the units made, as they told it: a build uses the digests of its own steps. */

@@ -19,15 +19,40 @@ import { joinTold } from '../steps/unit/read-told.ts';
 import { keepOutcome, type TaskContext, toldHere } from './task-context.ts';
 
 /**
- * Keeps the record of the run, made of what its tasks told. A build that was cancelled has none
+ * Keeps the record of a run that did not come to its end, made of what its tasks told. A build that was cancelled has none
  * (docs/decisions/0006-the-record-decides-nothing.md).
  */
 export async function reportTask(context: TaskContext): Promise<number> {
+  const { reasons } = context.input;
+  if (Object.values(reasons).some((reason) => reason.includes('Cancelled'))) return 0;
+  const find = async () => ({ ...(await readRun(context)), reasons });
+  const { exit, build } = await keepRecord(context, find);
+  if (build !== undefined) await tellTargets(build, context);
+  await keepOutcome(context, 'report', [await toldHere(context, ['report'])]);
+  return exit;
+}
+
+/**
+ * The same at the end of a run whose last task, `assemble`, has told `last`: all before it went well. Where the record cannot be kept, the task
+ * fails, and `report` has its turn.
+ */
+export async function keepGoodRecord(context: TaskContext, last: TaskOutcome): Promise<number> {
+  const tasks = ['prepare', 'payload', 'manifests', 'images', 'assemble'];
+  const reasons = Object.fromEntries(tasks.map((task) => [task, 'Succeeded']));
+  const { exit, build } = await keepRecord(context, async () => {
+    const { plan, outcomes } = await readRun(context);
+    return { plan, outcomes: new Map([...outcomes, ['assemble', last]]), reasons };
+  });
+  if (build !== undefined && exit === 0) await tellTargets(build, context);
+  return exit;
+}
+
+/** `build`: as its record has it, where that came so far. */
+async function keepRecord(context: TaskContext, find: () => Promise<EndedRun>) {
   const { input } = context;
-  if (Object.values(input.reasons).some((reason) => reason.includes('Cancelled'))) return 0;
   let build: Build | undefined;
   const exit = await context.runSteps(['report'], async (_step, turn) => {
-    const run = await readRun(context);
+    const run = await find();
     const { plan: taskPlan } = run;
     const told = joinTold([...run.outcomes.values()]);
     const logs = join(turn.workdir, 'logs');
@@ -43,9 +68,7 @@ export async function reportTask(context: TaskContext): Promise<number> {
     });
     return { output };
   });
-  if (build !== undefined) await tellTargets(build, context);
-  await keepOutcome(context, 'report', [await toldHere(context, ['report'])]);
-  return exit;
+  return { exit, build };
 }
 
 /** Milliseconds that targets have to listen: the run lasts until then. */
@@ -69,6 +92,11 @@ interface ReadRun {
   readonly plan: TaskPlan | undefined;
   /** What each task told, by its name. */
   readonly outcomes: ReadonlyMap<string, TaskOutcome>;
+}
+
+interface EndedRun extends ReadRun {
+  /** How each kind of task ended, as Tekton says. */
+  readonly reasons: Readonly<Record<string, string>>;
 }
 
 /** What all tasks of the run told, those before others first. */
@@ -105,8 +133,8 @@ function outputsOf({ messages }: TaskOutcome): StepOutputs {
   );
 }
 
-function buildOf({ plan, outcomes }: ReadRun, { input }: TaskContext): Build {
-  const { build, reasons } = input;
+function buildOf({ plan, outcomes, reasons }: EndedRun, { input }: TaskContext): Build {
+  const { build } = input;
   if (build === undefined) throw new Error('no build was told');
   const now = new Date().toISOString();
   return foldBuild(build, recordedEvents(viewReported({ build, plan, reasons, outcomes, now })));

@@ -150,20 +150,24 @@ test('built anew in the pods of a run, without privilege, everything has the dig
   expect(`${await result('IMAGE_URL', pod)}@${await result('IMAGE_DIGEST', pod)}`).toMatch(
     /openshift-pipelines-operator@sha256:/,
   );
-  const given = { [taskVariables.plan]: plan };
+  const asked = { [taskVariables.build]: JSON.stringify(askedOf(local)), NOTIFY_KEY: 'secret' };
+  const given = { [taskVariables.plan]: plan, ...asked };
   const assembled = await container('assemble', folder, given);
   expect(assembled.exitCode, assembled.output).toBe(0);
   expect(names.map(digestIn)).toEqual(before);
+  const ended = { event: 'finished', build: { tag: local.tag, state: 'succeeded' } };
+  expect(heard).toMatchObject([ended]);
+  const kept = readRecord(await record());
 
+  // As where `assemble` could not keep it.
   const reported = await container('report', folder, {
-    [taskVariables.build]: JSON.stringify(askedOf(local)),
-    NOTIFY_KEY: 'secret',
+    ...asked,
+    [taskVariables.reasons]: 'prepare=Succeeded payload=Succeeded images=Succeeded assemble=Failed',
   });
   expect(reported.exitCode, reported.output).toBe(0);
-  expect(heard).toMatchObject([
-    { event: 'finished', build: { tag: local.tag, state: 'succeeded' } },
-  ]);
+  expect(heard).toMatchObject([ended, ended]);
   const recalled = readRecord(await record());
+  expect(typeof kept !== 'string' && kept.changes.at(-1)?.change).toEqual({ kind: 'succeeded' });
   if (typeof recalled === 'string') throw new Error(recalled);
   expect(recalled.changes.at(-1)?.change).toEqual({ kind: 'succeeded' });
   expect([...recalled.logs.keys()]).toContain('image~openshift-pipelines-operator.log');

@@ -27,6 +27,6 @@ export function scriptedPlan(
     ].filter(([, some]) => some.length > 0),
   );
   const elsewhere = new Set(Object.values(units).flat());
-  const assemble = ids(steps).filter((id) => id !== 'report' && !elsewhere.has(id));
+  const assemble = ids(steps).filter((id) => !elsewhere.has(id));
   return { plan: { patches: [], ...base, steps } as unknown as Plan, units, assemble };
 }

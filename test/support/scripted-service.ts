@@ -5,6 +5,7 @@ import { createRegistry } from '../../src/adapters/registry/registry.ts';
 import { Configuration } from '../../src/config/config.ts';
 import { readProduct } from '../../src/config/read-product.ts';
 import { taskKinds } from '../../src/config/tekton.ts';
+import { renderPipeline } from '../../src/engine/tekton/render-pipeline.ts';
 import { renderTasks, taskNames } from '../../src/engine/tekton/render-tasks.ts';
 import type { Lock } from '../../src/plan/lock.ts';
 import type { Tag } from '../../src/plan/names.ts';
@@ -43,11 +44,16 @@ export async function deployScripted(
   const registry = await createRegistry(Configuration.parse({ remotes }), { folder });
   const { product } = await readProduct(demo.product);
   const bases = new Map<string, Promise<{ lock: Lock; tag: Tag }>>();
-  const server = await startTaskServer(addresses.host, registry, async (run) => {
-    const base = bases.get(run) ?? askedOf(run);
-    bases.set(run, base);
-    return { ...(await base), product, upstreamSources: '' };
-  });
+  const server = await startTaskServer(
+    addresses.host,
+    registry,
+    async (run) => {
+      const base = bases.get(run) ?? askedOf(run);
+      bases.set(run, base);
+      return { ...(await base), product, upstreamSources: '' };
+    },
+    { realReport: true },
+  );
   const askedOf = async (run: string) => {
     const { items } = JSON.parse(await space.kubectl(['get', 'pipelineruns', '--output=json'])) as {
       items: { metadata: { uid: string }; spec: { params: { name: string; value: string }[] } }[];
@@ -63,7 +69,9 @@ export async function deployScripted(
       const steps = task.spec.steps.map((step) => ({ ...step, image }));
       return { ...task, spec: { ...task.spec, steps } };
     });
-  await applyObjects(space.kubectl, scripted, '--force-conflicts');
+  const pipeline = renderPipeline('tributary');
+  for (const task of pipeline.spec.finally) Object.assign(task, { when: [] });
+  await applyObjects(space.kubectl, [...scripted, pipeline], '--force-conflicts');
   const rig = JSON.stringify({ data: { rig: server.url } });
   await space.kubectl(['patch', 'configmap', 'tributary-product', '--patch', rig]);
   return {

@@ -38,11 +38,15 @@ interface Container {
   readonly answer: ServerResponse;
 }
 
-/** Starts the server on an address that pods reach. `baseOf`: what the plan of a run has besides its steps. */
+/**
+ * Starts the server on an address that pods reach. `baseOf`: what the plan of a run has besides its steps. `realReport`: the report is made by
+ * a real task of its own.
+ */
 export async function startTaskServer(
   host: string,
   registry: Registry,
   baseOf: (run: string) => Promise<PlanBase>,
+  { realReport = false } = {},
 ): Promise<TaskServer> {
   const scripts = new Map<string, Script>();
   const starts = new Map<string, number>();
@@ -53,7 +57,8 @@ export async function startTaskServer(
   /** What a container is to do, with the steps that are its own. */
   const scriptedTask = async (script: Script, container: Container, mine: Told) => {
     const { phase, run, unit, name, answer } = container;
-    const { plan, units, assemble } = scriptedPlan(script.steps, await baseOf(run));
+    const { plan, units, assemble: all } = scriptedPlan(script.steps, await baseOf(run));
+    const assemble = realReport ? all.filter((id) => id !== 'report') : all;
     const ids = { run: units[unit], assemble, prepare: ['prepare'], report: ['report'] }[phase];
     const scripted = new ScriptedTask(answer, mine, {
       released: script.released.promise,

@@ -279,6 +279,29 @@ describe('the events of an attempt', () => {
     ]);
   });
 
+  test('a record that the last task keeps is the last of its steps, and needs no task of its own', () => {
+    const keeping = task('assemble', [...whole('bundle', 20), ...whole('report', 22)], 24);
+    const ids = told({ run: over, tasks: [prepare, ...units, keeping] });
+    expect(ids.slice(-5)).toEqual([...steps('bundle', 'report'), 'build/succeeded']);
+    const lost = task('assemble', [], 24);
+    expect(told({ run: over, tasks: [prepare, ...units, lost] }).toSorted()).toEqual(
+      ids.toSorted(),
+    );
+  });
+
+  test('where the last task was ended while it kept the record, the report decides nothing either', () => {
+    const failed = run({ completedAt: at(33), condition: no('Failed') });
+    const messages = [...whole('bundle', 20), started('report', 22)];
+    const ended = task('assemble', messages, 24, no('TaskRunImagePullFailed'));
+    const ids = told({ run: failed, tasks: [prepare, ...units, ended, report] });
+    expect(ids.filter((id) => id.startsWith('report/'))).toContain('report/step-finished');
+    expect(ids.at(-1)).toBe('build/succeeded');
+    const silent = task('assemble', [started('bundle', 20)], 24, no('Failed'));
+    expect(told({ run: failed, tasks: [prepare, ...units, silent, report] }).at(-1)).toBe(
+      'build/failed',
+    );
+  });
+
   test.for([
     [no('TaskRunTimeout'), {}, 'step-timeout', 'timeout-minutes'],
     [no('Failed', '"step-run" exited: OOMKilled'), {}, 'step-crashed', 'limits: {memory'],

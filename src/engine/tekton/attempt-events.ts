@@ -12,7 +12,7 @@ import { compare, type Dated, later, Teller } from './teller.ts';
  */
 export function attemptEvents(view: AttemptView): readonly BuildEvent[] {
   const { run } = view;
-  const { told, end } = tellSteps(view);
+  const { told, end, whole } = tellSteps(view);
   if (end === undefined) return told.events;
   if (end.cancelled) {
     told.tellAtLast({ at: end.at, change: { kind: 'cancelled' } });
@@ -24,19 +24,22 @@ export function attemptEvents(view: AttemptView): readonly BuildEvent[] {
   const at = run.completedAt ?? end.at;
   for (const step of told.without(view.plan, view.tasks, true))
     told.tellAtLast({ at, change: { kind: 'step-skipped', step } });
-  told.tellAtLast({ at, change: verdict(view, told.failures) });
+  told.tellAtLast({ at, change: verdict(view, whole, told.failures) });
   return told.events;
 }
 
 /** The events of an attempt as its record holds them: the report is not over yet, and the verdict is the one that everybody comes to. */
 export function recordedEvents(view: AttemptView): readonly BuildEvent[] {
-  const { told, end } = tellSteps(view);
+  const { told, end, whole } = tellSteps(view);
   if (end === undefined) throw new Error('a record is kept of what is over');
-  told.tellAtLast({ at: end.at, change: verdict(view, told.failures) });
+  told.tellAtLast({ at: end.at, change: verdict(view, whole, told.failures) });
   return told.events;
 }
 
-/** Everything but the report and the verdict; `end`: how that ended, undefined where it has not. */
+/**
+ * Everything but the verdict, and the report where it has a task of its own; `end`: how that ended, undefined where it has not; `whole`:
+ * whether every step but the report has ended.
+ */
 function tellSteps(view: AttemptView) {
   const { run } = view;
   const told = new Teller(view.attempt);
@@ -48,11 +51,13 @@ function tellSteps(view: AttemptView) {
     return tasks.every(({ final }) => final);
   });
   const end = closed && view.complete ? endOf(view) : undefined;
-  if (end === undefined) return { told, end };
+  const left = told.without(view.plan, view.tasks, false);
+  const whole = view.plan !== undefined && left.length === 0;
+  if (end === undefined) return { told, end, whole };
   if (end.cancelled) told.tellAtLast({ at: end.askedAt, change: { kind: 'cancel-requested' } });
-  for (const step of told.without(view.plan, view.tasks, end.cancelled))
+  for (const step of end.cancelled ? told.without(view.plan, view.tasks, true) : left)
     told.tellAtLast({ at: end.at, change: { kind: 'step-skipped', step } });
-  return { told, end };
+  return { told, end, whole };
 }
 
 /** Tasks that may run at once; the report is apart. */
@@ -72,13 +77,10 @@ function endOf({ run, tasks }: AttemptView) {
   return { at, cancelled, askedAt: run.annotations[cancelAnnotation] ?? at };
 }
 
-function verdict({ run, tasks }: AttemptView, failures: readonly Failure[]): BuildChange {
+function verdict({ run }: AttemptView, whole: boolean, failures: readonly Failure[]): BuildChange {
   if (failures.length > 0) return { kind: 'failed', failures };
-  const assembled = tasks.some(
-    ({ task }) => task.task === 'assemble' && task.condition?.status === 'True',
-  );
   // A record that could not be kept is no reason why a build fails.
-  if (run.condition?.status === 'True' || assembled) return { kind: 'succeeded' };
+  if (run.condition?.status === 'True' || whole) return { kind: 'succeeded' };
   return { kind: 'failed', failures: [judgeRun(run)] };
 }
 

@@ -47,7 +47,7 @@ export function taskNameOf({ task, unit }: Pick<ClusterTask, 'task' | 'unit'>): 
   return unit === undefined ? task : taskName(unit);
 }
 
-/** The steps that a task makes, in the order of the plan. */
+/** The steps that a task makes, in the order of the plan. The report is the last of `assemble`, or has a task of its own where that did not come to it. */
 export function stepsOf(
   { task, unit }: Pick<ClusterTask, 'task' | 'unit'>,
   plan: RunPlan | undefined,
@@ -56,9 +56,7 @@ export function stepsOf(
   if (plan === undefined) return [];
   if (unit !== undefined) return plan.units[unit] ?? [];
   const elsewhere = new Set(Object.values(plan.units).flat());
-  return plan.steps
-    .filter(({ id, kind }) => kind !== 'report' && !elsewhere.has(id))
-    .map(({ id }) => id);
+  return plan.steps.map(({ id }) => id).filter((id) => !elsewhere.has(id));
 }
 
 /** Whether a task is over, with no further try. */

@@ -16,8 +16,8 @@ export function renderPipeline(name: string): Pipeline {
 }
 
 /**
- * prepare → payload ∥ manifests ∥ groups of images → assemble, and finally report: at most four pods one after the other. Nothing passes
- * between them but the digest of the plan and the numbers of the groups; all else lies in the registry.
+ * prepare → payload ∥ manifests ∥ groups of images → assemble, which keeps the record where all went well, and else finally report: at most
+ * four pods one after the other. Nothing passes between them but the digest of the plan and the numbers of the groups; all else lies in the registry.
  */
 export function renderPipelineSpec(retries: Partial<Retries> = {}): PipelineSpec {
   const begunAgain = (kind: TaskKind) => (retries[kind] ? { retries: retries[kind] } : {});
@@ -60,7 +60,7 @@ export function renderPipelineSpec(retries: Partial<Retries> = {}): PipelineSpec
         taskRef: { name: taskNames.assemble },
         runAfter: ['payload', 'manifests', 'images'],
         ...begunAgain('assemble'),
-        params: [...common, plan],
+        params: [...common, plan, pass('build')],
       },
     ],
     finally: [
@@ -68,6 +68,7 @@ export function renderPipelineSpec(retries: Partial<Retries> = {}): PipelineSpec
         name: 'report',
         displayName: 'Keep the record',
         taskRef: { name: taskNames.report },
+        when: [{ input: '$(tasks.assemble.status)', operator: 'notin', values: ['Succeeded'] }],
         ...begunAgain('report'),
         // Not the plan: a task of `finally` that reads a result is skipped where there is none, and a failed build has a record, too.
         params: [...common, pass('build'), { name: 'reasons', value: reasons }],

@@ -58,9 +58,9 @@ const expected = {
     user: 1000,
     added: [],
     readOnlyRoot: true,
-    variables: ['RUN', 'TAG', 'LOCK', 'PLAN', 'REBUILD'],
+    variables: ['RUN', 'TAG', 'LOCK', 'PLAN', 'REBUILD', 'BUILD'],
     more: [],
-    mounts: ['push-secret ro /etc/tributary-push'],
+    mounts: ['push-secret ro /etc/tributary-push', 'notify-secret ro /etc/tributary-notify'],
   },
   'tributary-report/report': {
     user: 1000,
@@ -141,6 +141,7 @@ test('the push secret is never where code of a ref runs, and neither is any othe
     'fetch: tributary-pull',
     'push: tributary-push',
     'assemble: tributary-push',
+    'assemble: tributary-notify',
     'report: tributary-push',
     'report: tributary-notify',
   ]);

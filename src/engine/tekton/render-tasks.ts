@@ -95,6 +95,15 @@ const builder: SecurityContext = {
 };
 
 const push: VolumeMount = { name: 'push-secret', mountPath: pushSecret, readOnly: true };
+const notify: VolumeMount = {
+  name: 'notify-secret',
+  mountPath: '/etc/tributary-notify',
+  readOnly: true,
+};
+const notifyVolume: Volume = {
+  name: 'notify-secret',
+  secret: { secretName: 'tributary-notify', optional: true },
+};
 const pushVolume: Volume = { name: 'push-secret', secret: { secretName: 'tributary-push' } };
 
 const small = { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '2Gi' } };
@@ -212,34 +221,32 @@ const unitTask = task({
 const assembleTask = task({
   name: taskNames.assemble,
   description:
-    'Tags what was built, makes bundle and index, and verifies them. Runs no code of a ref.',
+    'Tags what was built, makes bundle and index, verifies them, and keeps the record of the build. Runs no code of a ref.',
   containers: [
     {
       name: 'assemble',
-      params: ['run', 'tag', 'lock', 'plan', 'rebuild'],
+      params: ['run', 'tag', 'lock', 'plan', 'rebuild', 'build'],
       securityContext: unprivileged,
-      mounts: [push],
+      mounts: [push, notify],
     },
   ],
-  volumes: [pushVolume],
+  volumes: [pushVolume, notifyVolume],
   results: [],
 });
 
 const reportTask = task({
   name: taskNames.report,
-  description: 'Keeps the record of the build, whatever came of it, and tells who wanted to hear.',
+  description:
+    'Keeps the record of a build that came to no good end, and tells who wanted to hear.',
   containers: [
     {
       name: 'report',
       params: ['run', 'tag', 'lock', 'rebuild', 'build', 'reasons'],
       securityContext: unprivileged,
-      mounts: [push, { name: 'notify-secret', mountPath: '/etc/tributary-notify', readOnly: true }],
+      mounts: [push, notify],
     },
   ],
-  volumes: [
-    pushVolume,
-    { name: 'notify-secret', secret: { secretName: 'tributary-notify', optional: true } },
-  ],
+  volumes: [pushVolume, notifyVolume],
   results: [],
 });
 

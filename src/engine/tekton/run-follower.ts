@@ -73,9 +73,9 @@ export class RunFollower {
     });
   }
 
-  /** The follower of the task that makes a step. */
+  /** The follower of the task that makes a step; of two that make the report, the later one. */
   taskOf(step: string): TaskFollower | undefined {
-    return [...this.#tasks.values()].find((one) =>
+    return [...this.#tasks.values()].findLast((one) =>
       stepsOf(one.view().task, this.#plan).includes(step),
     );
   }

@@ -11,7 +11,7 @@ export function changesOf(view: TaskView, attempt: AttemptView): readonly Dated[
   const dated = messages.flatMap((message) => readMessage(message, view, plan));
   if (!final) return dated;
   const at = later(task.completedAt ?? task.createdAt, dated.at(-1)?.at);
-  if (task.condition?.status !== 'False') return [...dated, ...untold(view, plan, dated, at)];
+  if (task.condition?.status !== 'False') return [...dated, ...untold(view, attempt, dated, at)];
   const planned: Dated[] =
     task.task === 'prepare' && plan === undefined
       ? [{ at, change: { kind: 'planned', steps: [reportAlone], patches: [] } }]
@@ -24,13 +24,17 @@ export function changesOf(view: TaskView, attempt: AttemptView): readonly Dated[
 /** The task succeeded, and what it told of some steps is gone from the registry. */
 function untold(
   { task }: TaskView,
-  plan: RunPlan | undefined,
+  { plan, tasks }: AttemptView,
   dated: readonly Dated[],
   at: string,
 ): readonly Dated[] {
   const over = stepsOver(dated);
+  // Who told of others would have told of the report, too, if it was theirs.
+  const apart = dated.length > 0 || tasks.some((one) => one.task.task === 'report');
   return stepsOf(task, plan)
-    .filter((step) => !over.has(step))
+    .filter(
+      (step) => !over.has(step) && !(apart && task.task === 'assemble' && step === reportAlone.id),
+    )
     .flatMap((step): Dated[] => [
       { at: task.startedAt ?? at, change: { kind: 'step-started', step } },
       ...(step === 'prepare' ? plannedChange(plan, at) : []),

@@ -83,7 +83,7 @@ export interface PipelineTask {
   readonly runAfter?: readonly string[];
   readonly when?: readonly {
     readonly input: string;
-    readonly operator: 'in';
+    readonly operator: 'in' | 'notin';
     readonly values: readonly string[];
   }[];
   readonly retries?: number;
