@@ -204,7 +204,7 @@ export function createProgram(
     .command('prune')
     .summary('remove runs on a cluster that ended long ago')
     .description(
-      'Removes the PipelineRuns of builds that ended more than `limits.keep-days` ago; their records in the registry stay. On a cluster a CronJob does it.',
+      'Removes the PipelineRuns of builds that ended more than `limits.keep-days` ago; nothing is removed in the registry. On a cluster a CronJob does it.',
     )
     .action(verb(async (cli) => (await import('./prune.ts')).prune(cli)));
   program

@@ -12,11 +12,13 @@ export function makeCertificates(folder: string): void {
     'basicConstraints=critical,CA:TRUE',
     'keyUsage=critical,keyCertSign,digitalSignature',
   ]);
-  const { node, api } = addresses;
+  const { node, api, host } = addresses;
   const apiNames = 'DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:localhost';
   const server = (names: string) => [`subjectAltName=${names}`, 'extendedKeyUsage=serverAuth'];
   signed(folder, 'apiserver', '/CN=kube-apiserver', server(`${apiNames},IP:${node},IP:${api}`));
   signed(folder, 'registry', '/CN=registry', server(`IP:${node}`));
+  // What ends TLS on the host before Services, as a router does.
+  signed(folder, 'router', '/CN=router', server(`IP:${host}`));
   const client = ['extendedKeyUsage=clientAuth'];
   signed(folder, 'admin', '/O=system:masters/CN=admin', client);
   signed(folder, 'kubelet-client', '/O=system:masters/CN=kube-apiserver', client);

@@ -14,7 +14,6 @@ import { parse, stringify } from 'yaml';
 import { withFurtherProduct } from '../../examples/demo/further-components.ts';
 import { startGitServer } from '../../examples/git-server.ts';
 import { type DemoSize, makeRepositories } from '../../examples/make-repositories.ts';
-import { addresses } from '../cluster/places.ts';
 import type { TestCluster, TestNamespace } from './cluster.ts';
 import { commandsOf, runCommands } from './guide.ts';
 import { digestIn } from './images.ts';
@@ -40,7 +39,7 @@ export async function startClusterDemo(
   const product = join(folder, 'product.yaml');
   const text = readFileSync(join(examples, 'demo/product.yaml'), 'utf8');
   writeFileSync(product, productOf(size === 'real' ? withFurtherProduct(text) : text));
-  const server = await startGitServer(repositories, 0, addresses.host);
+  const server = await startGitServer(repositories, 0, cluster.host);
   execFileSync(join(examples, 'base-images.sh'), [cluster.registry], {
     env: { ...process.env, REGISTRY_AUTH_FILE: join(cluster.pushSecret, 'config.json') },
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -85,8 +84,17 @@ function copyImage({ pushSecret }: TestCluster, from: string, to: string): void 
   );
 }
 
-/** What the guide says, to its last line, which is a first build. */
+/** What the guide says for Kubernetes, to its last line, which is a first build. */
 export const guide = commandsOf('guides/install-on-a-cluster.md', 'Kubernetes');
+
+/** What a person has who reads the guide, beyond what is the same in all tests. */
+interface Reader {
+  /** Fields of config.yaml. */
+  readonly configuration?: Fields;
+  /** Patches of what is applied. */
+  readonly patches?: readonly object[];
+  readonly env?: Readonly<Record<string, string>>;
+}
 
 /** Installs the service by the commands of the guide; gives the path of its remote. */
 export async function installService(
@@ -96,7 +104,7 @@ export async function installService(
   configuration: Fields = {},
 ): Promise<string> {
   const last = guide.findIndex((command) => command.includes('rollout status'));
-  await followGuide(guide.slice(0, last + 1), cluster, space, demo, configuration);
+  await followGuide(guide.slice(0, last + 1), cluster, space, demo, { configuration });
   return remoteOf(cluster, space);
 }
 
@@ -114,7 +122,7 @@ export async function followGuide(
   cluster: TestCluster,
   space: TestNamespace,
   demo: ClusterDemo,
-  configuration: Fields = {},
+  reader: Reader = {},
 ): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-guide-'));
   const checkout = join(examples, '..');
@@ -126,7 +134,7 @@ export async function followGuide(
     const containers = join(folder, '.config/containers');
     mkdirSync(containers, { recursive: true });
     cpSync(join(cluster.pushSecret, 'config.json'), join(containers, 'auth.json'));
-    writeEditor(folder, cluster, space, demo, configuration);
+    writeEditor(folder, cluster, space, demo, reader);
     const port = 20_000 + Math.floor(Math.random() * 10_000);
     const placed = commands.map((command) =>
       command
@@ -137,6 +145,7 @@ export async function followGuide(
     return await runCommands(placed, folder, {
       PATH: `${join(checkout, '.tools/bin')}:${process.env['PATH']}`,
       ...{ HOME: folder, EDITOR: join(folder, 'editor'), KUBECONFIG: cluster.kubeconfig },
+      ...reader.env,
     });
   } finally {
     rmSync(folder, { recursive: true });
@@ -149,7 +158,7 @@ function writeEditor(
   cluster: TestCluster,
   space: TestNamespace,
   demo: ClusterDemo,
-  { tekton = {}, ...configuration }: Fields,
+  { configuration: { tekton = {}, ...configuration } = {}, patches = [] }: Reader,
 ): void {
   const edited = join(folder, 'edited');
   cpSync(join(folder, 'deploy/overlays/kubernetes'), edited, { recursive: true });
@@ -175,14 +184,34 @@ function writeEditor(
   }));
   change(join(edited, 'kustomization.yaml'), (given) => {
     const [, newName, newTag] = /^(.*):([^:]*)$/.exec(cluster.image) ?? [];
-    return { ...given, namespace: space.name, images: [{ name: 'tributary', newName, newTag }] };
+    const images = [{ name: 'tributary', newName, newTag }];
+    const network = reaching(demo.git, `https://${cluster.registry}`);
+    return { ...given, namespace: space.name, images, patches: [network, ...patches] };
   });
   change(join(edited, 'namespace.yaml'), (given) => ({
     ...given,
     metadata: { ...(given['metadata'] as object), name: space.name },
   }));
-  const editor = `#!/bin/sh -e\n[ -f "$1" ] && [ -f "$2" ]\ncp ${edited}/* "$(dirname "$1")"\n`;
+  const editor = [
+    '#!/bin/sh -e',
+    '[ -f "$1" ] && [ -f "$2" ]',
+    `cp ${edited}/* "$(dirname "$1")"`,
+    // In the overlay for OpenShift the namespace stands in each file.
+    `sed -Ei 's/namespace: tributary(}?)$/namespace: ${space.name}\\1/' "$(dirname "$1")"/../openshift/*.yaml`,
+  ].join('\n');
   writeFileSync(join(folder, 'editor'), editor, { mode: 0o755 });
+}
+
+/** Lets pods of builds reach servers whose ports are not those of HTTP, where the network is one that holds them off. */
+function reaching(...urls: readonly string[]): object {
+  const ports = urls
+    .map((url) => Number(new URL(url).port))
+    .filter((port) => port !== 0)
+    .map((port) => ({ protocol: 'TCP', port }));
+  return {
+    target: { kind: 'NetworkPolicy', name: 'tributary-build' },
+    patch: stringify([{ op: 'add', path: '/spec/egress/-', value: { ports } }]),
+  };
 }
 
 /** What builds ask for in tests. Nodes that do not count their disk have none to ask for; and two processors are shared by all pods of a build. */

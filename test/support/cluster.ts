@@ -1,10 +1,11 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { env } from 'node:process';
 import { describe, type TestOptions } from 'vitest';
 import { builderImage } from '../cluster/builder-image.ts';
 import { type Kubectl, kubectlFor } from '../cluster/kubectl.ts';
 import { runningNode } from '../cluster/node.ts';
-import { placesOf, registries } from '../cluster/places.ts';
+import { addresses, placesOf, registries } from '../cluster/places.ts';
 import { systemImage } from '../cluster/system-images.ts';
 
 /** The cluster that end-to-end tests run on, with what they need to know of it. */
@@ -12,6 +13,8 @@ export interface TestCluster {
   readonly kubeconfig: string;
   /** As its administrator. */
   readonly kubectl: Kubectl;
+  /** Address of this machine that pods reach: where servers of tests listen. */
+  readonly host: string;
   /** `HOST[:PORT][/PATH]` that tests push to: one name for the host and for pods. */
   readonly registry: string;
   /** The same content under a name with TLS; its authority is `authority`. */
@@ -31,8 +34,8 @@ export interface TestCluster {
 }
 
 /**
- * The cluster of E2E_KUBECONFIG, with E2E_REGISTRY, E2E_IMAGE and DOCKER_CONFIG, and where it is cut off from quay.io and
- * Docker Hub, E2E_OPM and E2E_BUSYBOX; else the one that `make cluster` started.
+ * The cluster of E2E_KUBECONFIG, with what {@link demanded} demands, and where it is cut off from quay.io and Docker Hub, E2E_OPM and
+ * E2E_BUSYBOX (docs/guides/cluster.md); else the one that `make cluster` started.
  * Throws where there is none: a skipped test proves nothing.
  */
 export function testCluster(): TestCluster {
@@ -44,6 +47,7 @@ export function testCluster(): TestCluster {
   return {
     kubeconfig,
     kubectl: kubectlFor(kubeconfig),
+    host: addresses.host,
     registry: registries.plain,
     tlsRegistry: registries.tls,
     authority: join(pki, 'ca.crt'),
@@ -74,29 +78,41 @@ export function describeOnOurs(title: string, options: TestOptions, tests: () =>
     );
 }
 
-function givenCluster(kubeconfig: string): TestCluster {
-  const registry = demanded('E2E_REGISTRY', 'a registry that tests may push to and pods pull from');
+/** What has to be said of a cluster that is not ours. */
+const demanded = {
+  E2E_REGISTRY: 'a registry that tests may push to and pods pull from',
+  E2E_IMAGE: 'what `make image` built, pushed to where pods pull it from',
+  E2E_HOST: 'an address of this machine that pods reach',
+  DOCKER_CONFIG: 'a folder whose config.json may push to E2E_REGISTRY',
+} as const;
+
+function givenCluster(file: string): TestCluster {
+  const missing = Object.entries(demanded).filter(([name]) => !env[name]);
+  if (missing.length > 0)
+    throw new Error(
+      `With E2E_KUBECONFIG, these have to be given (docs/guides/cluster.md):${missing.map(([name, what]) => `\n  ${name}: ${what}`).join('')}`,
+    );
+  const given = (name: keyof typeof demanded) => env[name] ?? '';
+  // kubectl runs elsewhere.
+  const kubeconfig = resolve(file);
+  if (!existsSync(kubeconfig)) throw new Error(`E2E_KUBECONFIG: there is no file ${kubeconfig}`);
+  const registry = given('E2E_REGISTRY');
   return {
     kubeconfig,
     kubectl: kubectlFor(kubeconfig),
+    host: given('E2E_HOST'),
     registry,
     tlsRegistry: registry,
     authority: undefined,
     insecure: false,
-    pushSecret: demanded('DOCKER_CONFIG', 'a folder whose config.json may push to E2E_REGISTRY'),
-    image: demanded('E2E_IMAGE', 'what `make image` built, pushed to where pods pull it from'),
+    pushSecret: resolve(given('DOCKER_CONFIG')),
+    image: given('E2E_IMAGE'),
     runBundle: [
       ...(env['E2E_OPM'] ? ['--index-image', env['E2E_OPM']] : []),
       ...(env['E2E_BUSYBOX'] ? ['--decompression-image', env['E2E_BUSYBOX']] : []),
     ],
     opm: env['E2E_OPM'] || 'quay.io/operator-framework/opm:v1.63.0',
   };
-}
-
-function demanded(name: string, what: string): string {
-  const value = env[name];
-  if (value) return value;
-  throw new Error(`With E2E_KUBECONFIG, ${name} has to name ${what}.`);
 }
 
 /** A namespace of a test's own, which goes with it. */

@@ -9,7 +9,6 @@ import { renderPipeline } from '../../src/engine/tekton/render-pipeline.ts';
 import { renderTasks, taskNames } from '../../src/engine/tekton/render-tasks.ts';
 import type { Lock } from '../../src/plan/lock.ts';
 import type { Tag } from '../../src/plan/names.ts';
-import { addresses } from '../cluster/places.ts';
 import type { TestCluster } from './cluster.ts';
 import type { ClusterDemo } from './cluster-demo.ts';
 import { type DeployedService, deployService } from './deployed-service.ts';
@@ -45,7 +44,7 @@ export async function deployScripted(
   const { product } = await readProduct(demo.product);
   const bases = new Map<string, Promise<{ lock: Lock; tag: Tag }>>();
   const server = await startTaskServer(
-    addresses.host,
+    cluster.host,
     registry,
     async (run) => {
       const base = bases.get(run) ?? askedOf(run);

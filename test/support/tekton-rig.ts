@@ -20,7 +20,6 @@ import {
 import { renderPipeline } from '../../src/engine/tekton/render-pipeline.ts';
 import { renderTasks } from '../../src/engine/tekton/render-tasks.ts';
 import { tagLabel } from '../../src/engine/tekton/run-names.ts';
-import { addresses } from '../cluster/places.ts';
 import { pushBusyboxImage } from './busybox-image.ts';
 import type { TestCluster } from './cluster.ts';
 import { demoBuild } from './demo-build.ts';
@@ -44,11 +43,9 @@ export async function makeTektonRig(cluster: TestCluster): Promise<TektonRig> {
   const api = createKubernetesApi(connection);
   const namespace = `engine-${randomUUID().slice(0, 8)}`;
   const registry = new MemoryRegistry();
-  const server = await startTaskServer(
-    process.env['E2E_HOST'] ?? addresses.host,
-    registry,
-    async () => ({ lock: demoBuild().lock }),
-  );
+  const server = await startTaskServer(cluster.host, registry, async () => ({
+    lock: demoBuild().lock,
+  }));
   await install(api, namespace, server.url);
   const small = { requests: { cpu: '10m', memory: '16Mi' }, limits: {} };
   const settings = Tekton.parse({
