@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuildEvent } from '../../src/builds/event.ts';
 import { parseEvents, type SentEvent } from '../../src/cli/parse-events.ts';
 import { createNamespace, type TestCluster, type TestNamespace } from './cluster.ts';
@@ -70,8 +71,12 @@ export async function deployService(
     ...{ space, remote },
     replicas: () => readyReplicas(space),
     async whole() {
-      await space.kubectl(['rollout', 'status', 'deployment/tributary', '--timeout=60s']);
-      return readyReplicas(space);
+      // What a Deployment says of itself may be old, after its controller could not look for a while.
+      for (const began = Date.now(); ; await sleep(200)) {
+        await space.kubectl(['rollout', 'status', 'deployment/tributary', '--timeout=60s']);
+        const ready = await readyReplicas(space);
+        if (ready.length === 2 || Date.now() - began > 60_000) return ready;
+      }
     },
     kill: async (...replicas) => {
       const pods = replicas.map(({ pod }) => pod);
@@ -132,7 +137,8 @@ async function follow(
   }
 }
 
-const ends: readonly string[] = ['succeeded', 'failed', 'cancelled'];
+/** Kinds of events that are the last of a build. */
+export const ends: readonly string[] = ['succeeded', 'failed', 'cancelled'];
 
 async function* hear(
   replica: Replica,
