@@ -143,8 +143,11 @@ describeOnOurs('the installed service', {}, () => {
     const asked = Array.from({ length: 10 }, () => service.post(one, '/', request('asked')));
     const [answers] = await Promise.all([Promise.allSettled(asked), service.kill(one)]);
     const again = await service.post(two, '/', request('asked'));
-    const tags = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value.body.tag] : []));
-    expect(new Set([...tags, again.body.tag]).size).toBe(1);
+    const heard = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    // Who is told no tag is told that it was not their fault.
+    for (const { status, body } of heard)
+      if (status < 300) expect(body.tag).toBe(again.body.tag);
+      else expect(status, JSON.stringify(body)).toBeGreaterThanOrEqual(500);
     expect(await runsOf('asked')).toBe(`pipelinerun.tekton.dev/${again.body.pipelinerun}\n`);
     expect(await finished(again.body.tag)).toMatchObject({ state: 'succeeded', attempt: 1 });
   });
@@ -159,7 +162,11 @@ describeOnOurs('the installed service', {}, () => {
     const { events, breaks } = await following;
     expect(breaks).toBeGreaterThan(0);
     expect(events.at(-1)?.kind).toBe('succeeded');
-    const sorted = (all: readonly BuildEvent[]) => all.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    // When a run started Tekton may say twice, and differently.
+    const sorted = (all: readonly BuildEvent[]) =>
+      all
+        .map((event) => (event.kind === 'started' ? { ...event, at: '' } : event))
+        .toSorted((a, b) => (a.id < b.id ? -1 : 1));
     expect(sorted(events)).toEqual(sorted((await service.follow(tag)).events));
     expect(await finished(tag)).toMatchObject({ state: 'succeeded', attempt: 1 });
   });

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, vi } from 'vitest';
 import { createKubernetesApi } from '../../src/adapters/cluster/kubernetes-api.ts';
@@ -74,6 +75,15 @@ async function podsThere({ api, namespace }: TektonRig, run: string): Promise<vo
 async function deletePods(rig: TektonRig, task: string): Promise<void> {
   for (const pod of await podsOf(rig, task))
     await rig.api.ask('DELETE', pod, { query: { gracePeriodSeconds: 0 } });
+}
+
+/** Asks for their eviction, as who drains a node does. */
+async function evictPods(rig: TektonRig, task: string): Promise<void> {
+  for (const pod of await podsOf(rig, task)) {
+    const metadata = { name: basename(pod), namespace: rig.namespace };
+    const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata };
+    await rig.api.ask('POST', `${pod}/eviction`, { body });
+  }
 }
 
 /** Lets the kubelet end them, as it does where a node runs short of something. */
@@ -165,6 +175,32 @@ describe('on a cluster', { concurrent: true }, () => {
     await rig.script(build.lock.name, steps);
     expect(await rig.engine.submit(build)).toMatchObject({ kind: 'restarted' });
     expect(await finished(build.tag)).toMatchObject({ state: 'succeeded', attempt: 2 });
+  });
+
+  test('a pod that is evicted is made again, or fails its step, whichever Tekton sees; asked again, it goes on', async ({
+    rig,
+    finished,
+  }) => {
+    const build = demoBuild();
+    await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, ...steps.slice(1)]);
+    await rig.engine.submit(build);
+    await begun(rig, build.lock.name, 'image/one', 1);
+    await evictPods(rig, 'images');
+    await vi.waitFor(async () => {
+      const again = rig.server.starts(build.lock.name, 'image/one') === 2;
+      expect(again || (await rig.engine.get(build.tag))?.state === 'failed').toBe(true);
+    }, 60_000);
+    await rig.release(build.lock.name);
+    const first = await finished(build.tag);
+    if (first.state === 'failed') {
+      const { reason, owner, step } = first.failure ?? {};
+      expect({ reason, owner, step }).toEqual({
+        ...{ reason: 'step-crashed', owner: 'infrastructure', step: 'image/one' },
+      });
+      await rig.engine.submit(build);
+    }
+    expect(await finished(build.tag)).toMatchObject({ state: 'succeeded' });
+    expect(rig.server.starts(build.lock.name, 'image/one')).toBe(2);
   });
 
   test('a task whose pod the cluster ends is begun again where the configuration says so', async ({
