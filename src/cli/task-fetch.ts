@@ -54,7 +54,8 @@ async function bringBases(
   const folder = basesFolder(unitFolders(input.pod));
   const means = { registry, privilege: privilege(), workdir: work, log, signal };
   const reference = basePackReference(bases, taskPlan.plan);
-  if (await unpackBases(reference, folder, means)) return;
+  if (await unpackBases(reference, folder, means))
+    return log(`base images are those of ${reference}`);
   const store = await openBaseStore(folder, configuration, privilege(), persist);
   for (const { reference: base, platform } of bases)
     await (await store.pull(base, platform, log, signal)).release();

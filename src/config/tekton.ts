@@ -105,7 +105,7 @@ export const Tekton = z.strictObject({
         requests: { cpu: '250m', memory: '256Mi' },
         limits: { memory: '4Gi' },
       }),
-      report: task('Keeps the record.', {
+      report: task('Keeps the record where `assemble` did not come to that.', {
         requests: { cpu: '100m', memory: '256Mi' },
         limits: { memory: '2Gi' },
       }),

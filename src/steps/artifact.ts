@@ -23,7 +23,8 @@ export interface Artifact extends ArtifactContent {
 }
 
 const ArtifactConfig = z.object({ kind: z.string(), metadata: z.unknown() });
-const configMediaType = 'application/vnd.tributary.artifact.v1+json';
+/** Media type of the config of everything in `REMOTE/tributary`. */
+export const artifactConfigType = 'application/vnd.tributary.artifact.v1+json';
 const configLimit = 4 * 1024 * 1024;
 
 /** Pushes an artifact: a manifest with a JSON config and one tar+zstd layer. The same content has the same digest. */
@@ -38,7 +39,7 @@ export async function writeArtifact(
     throw new Error(`${reference}: too much metadata for an artifact`);
   return inFolder(workdir, async (folder) => {
     const { blob } = await zstdLayer(files);
-    await writeLayout(folder, { config: blobOf(configMediaType, config), layers: [blob] });
+    await writeLayout(folder, { config: blobOf(artifactConfigType, config), layers: [blob] });
     return registry.pushLayout(folder, reference);
   });
 }
@@ -52,7 +53,7 @@ export async function readArtifact(
   if (stored === undefined) return undefined;
   const { config: described, layers } = imageManifest(reference, stored.bytes);
   const [layer] = layers;
-  if (described.mediaType !== configMediaType || layer === undefined || layers.length > 1) {
+  if (described.mediaType !== artifactConfigType || layer === undefined || layers.length > 1) {
     throw unusable(reference, 'it is not an artifact of Tributary');
   }
   const repository = reference.replace(/@sha256:[0-9a-f]{64}$/, '').replace(/:[^/:]+$/, '');

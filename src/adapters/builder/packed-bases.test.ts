@@ -46,7 +46,13 @@ beforeAll(async () => {
   const layers = await readdir(join(pulled, 'root/overlay'));
   const layer = layers.find((name) => /^[0-9a-f]{64}$/.test(name)) ?? '';
   await inside(['mknod', join(pulled, 'root/overlay', layer, 'removed'), 'c', '0', '0']);
-  await packBases(pulled, packed, { registry, privilege: privilege(), workdir: folder });
+  const log = (text: string) => void said.push(text);
+  const means = { registry, privilege: privilege(), workdir: folder, log, signal };
+  await packBases(pulled, packed, means);
+  expect(said).toEqual([]);
+  await packBases(join(folder, 'missing'), `${packed}-not`, means);
+  expect(said.join('\n')).toContain('warning: the base images are not packed: ');
+  expect(await registry.manifest(`${packed}-not`)).toBeUndefined();
 });
 afterAll(async () => {
   await inside(['rm', '-rf', folder]);

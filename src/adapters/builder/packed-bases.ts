@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FailureError } from '../../builds/failure.ts';
+import { artifactConfigType } from '../../steps/artifact.ts';
 import {
   blobFile,
   blobOf,
@@ -9,7 +10,6 @@ import {
   writeLayout,
 } from '../../steps/oci-layout.ts';
 import type { Registry } from '../../steps/step.ts';
-import { basePackMediaType } from '../../steps/unit/base-pack.ts';
 import { run } from '../processes/command.ts';
 import { contained, type Privilege } from '../processes/sandbox.ts';
 import { packEverything, unpackFolder } from '../storage/pack-folder.ts';
@@ -39,7 +39,7 @@ export async function unpackBases(
   try {
     const { config, layers } = parseManifest(found.bytes);
     const [layer] = layers;
-    if (config.mediaType !== basePackMediaType || layer === undefined)
+    if (config.mediaType !== artifactConfigType || layer === undefined)
       throw new Error('it is not an artifact of Tributary');
     const layout = join(draft, 'layout');
     await registry.pullLayout(reference.replace(/:[^:/]*$/, `@${found.digest}`), layout);
@@ -56,7 +56,10 @@ export async function unpackBases(
   }
 }
 
-/** Packs the folder of a base store, and puts that into a registry. */
+/**
+ * Packs the folder of a base store, and puts that into a registry, as an artifact whose only layer it is. What cannot be packed is told of, and harms
+ * nobody.
+ */
 export async function packBases(
   folder: string,
   reference: string,
@@ -64,7 +67,15 @@ export async function packBases(
     registry,
     privilege,
     workdir,
-  }: { registry: Pick<Registry, 'pushLayout'>; privilege: Privilege; workdir: string },
+    log,
+    signal,
+  }: {
+    registry: Pick<Registry, 'pushLayout'>;
+    privilege: Privilege;
+    workdir: string;
+    log: (text: string) => void;
+    signal: AbortSignal;
+  },
 ): Promise<void> {
   const draft = await mkdtemp(join(workdir, 'bases-'));
   try {
@@ -72,13 +83,16 @@ export async function packBases(
     const packed = join(draft, 'packed');
     const { digest, size } = await packEverything(folder, filledFolders, packed, privilege);
     await writeLayout(layout, {
-      config: blobOf(basePackMediaType, Buffer.from('{"kind":"bases","metadata":{}}')),
+      config: blobOf(artifactConfigType, Buffer.from('{"kind":"bases","metadata":{}}')),
       layers: [{ mediaType: mediaTypes.zstdLayer, digest, size }],
     });
     const blob = blobFile(layout, digest);
     await mkdir(dirname(blob), { recursive: true });
     await rename(packed, blob);
     await registry.pushLayout(layout, reference);
+  } catch (error) {
+    signal.throwIfAborted();
+    log(`warning: the base images are not packed: ${messageOf(error)}`);
   } finally {
     await rm(draft, { recursive: true, force: true });
   }

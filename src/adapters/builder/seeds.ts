@@ -1,6 +1,7 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Digest } from '../../plan/names.ts';
+import { artifactConfigType } from '../../steps/artifact.ts';
 import {
   blobFile,
   blobOf,
@@ -30,7 +31,6 @@ export interface Seed {
 const mostLayers = 8;
 /** Less than this, of new files, is not worth a layer. */
 const leastBytes = 256 * 1024;
-const configMediaType = 'application/vnd.tributary.artifact.v1+json';
 
 /**
  * Finds a seed and unpacks what is not unpacked yet. `own`: for a build that adds to it; where it cannot grow any
@@ -51,7 +51,8 @@ export async function findSeed(
   const found = await registry.manifest(reference);
   if (found === undefined) return undefined;
   const { config, layers } = parseManifest(found.bytes);
-  if (config.mediaType !== configMediaType) throw new Error('it is not an artifact of Tributary');
+  if (config.mediaType !== artifactConfigType)
+    throw new Error('it is not an artifact of Tributary');
   if (own && layers.length >= mostLayers) return undefined;
   const layout = join(folder, 'layout');
   let pulled: Promise<Digest> | undefined;
@@ -95,7 +96,7 @@ export async function writeSeed(
   const layer = { mediaType: mediaTypes.zstdLayer, digest, size };
   const metadata = JSON.stringify({ kind: 'seed', metadata: about });
   await writeLayout(layout, {
-    config: blobOf(configMediaType, Buffer.from(metadata)),
+    config: blobOf(artifactConfigType, Buffer.from(metadata)),
     layers: [...(seed?.layers ?? []), layer],
   });
   const blob = blobFile(layout, digest);

@@ -7,9 +7,6 @@ import { artifactRepository, type Registry } from '../step.ts';
 import type { TaskPlan } from '../task-plan.ts';
 import { basesOf, type PlatformBase } from './unit-reads.ts';
 
-/** The only layer is the folder of a base store, as a tar with zstd. */
-export const basePackMediaType = 'application/vnd.tributary.artifact.v1+json';
-
 /**
  * Where base images are kept together as a builder's image store has them: to unpack that is several times quicker than to pull them,
  * which every pod would do anew. What other versions of the tools keep has other names.
