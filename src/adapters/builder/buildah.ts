@@ -100,7 +100,7 @@ async function buildImage(
   await using held = new AsyncDisposableStack();
   for (const reference of new Set(used))
     held.use(await machine.bases.pull(reference, build.platform, log, signal));
-  await normalizeModes(build.context);
+  normalizeModes(build.context);
 
   const cached = await openCaches(machine, build, dockerfile, log, signal);
   await using scratch = await makeScratchStorage(

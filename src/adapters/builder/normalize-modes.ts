@@ -1,4 +1,4 @@
-import { chmod, lchown, lstat, readdir } from 'node:fs/promises';
+import { chmodSync, lchownSync, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -6,13 +6,13 @@ import { join } from 'node:path';
  * folders 755), and ourselves as owner. COPY keeps modes and notes owners in the history, so that the umask
  * and user of whoever made the folder would be in the image.
  */
-export async function normalizeModes(path: string): Promise<void> {
-  const found = await lstat(path);
+export function normalizeModes(path: string): void {
+  const found = lstatSync(path);
   const [uid, gid] = [process.getuid?.() ?? found.uid, process.getgid?.() ?? found.gid];
-  if (found.uid !== uid || found.gid !== gid) await lchown(path, uid, gid);
+  if (found.uid !== uid || found.gid !== gid) lchownSync(path, uid, gid);
   if (found.isSymbolicLink()) return;
   const wanted = found.isDirectory() || found.mode & 0o100 ? 0o755 : 0o644;
-  if ((found.mode & 0o7777) !== wanted) await chmod(path, wanted);
+  if ((found.mode & 0o7777) !== wanted) chmodSync(path, wanted);
   if (!found.isDirectory()) return;
-  for (const name of await readdir(path)) await normalizeModes(join(path, name));
+  for (const name of readdirSync(path)) normalizeModes(join(path, name));
 }
