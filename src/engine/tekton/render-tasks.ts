@@ -1,12 +1,7 @@
-import { taskPhases, taskResults, taskVariables, usualPushSecret } from '../../steps/task-input.ts';
-import type {
-  SecurityContext,
-  Task,
-  TaskResult,
-  TaskStep,
-  Volume,
-  VolumeMount,
-} from './tekton-api.ts';
+import { taskResults, taskVariables, usualPushSecret } from '../../steps/task-input.ts';
+import { renderTask } from './render-task.ts';
+import { builder, rootWithoutRights, unprivileged } from './security-contexts.ts';
+import type { Task, TaskResult, Volume, VolumeMount } from './tekton-api.ts';
 
 /** Names of the Tasks that `deploy/tekton` installs. */
 export const taskNames = {
@@ -34,65 +29,7 @@ export function renderTasks(): readonly Task[] {
   return [prepareTask, unitTask, assembleTask, reportTask];
 }
 
-const params = {
-  image: 'The image of Tributary, in which every step runs.',
-  run: 'UID of the PipelineRun.',
-  tag: 'Tag of the build.',
-  lock: 'The lock, as JSON.',
-  plan: 'The plan, by digest.',
-  unit: '`payload`, `manifests`, or the number of a group of images.',
-  rebuild: '`true`: hits are not used, but compared.',
-  build: 'The build as it was asked for, as JSON.',
-  reasons: 'How the tasks before ended, as Tekton says.',
-} as const;
-type ParamName = keyof typeof params;
-
-/** Where a container keeps what it needs while it runs: a volume of its own, which is its HOME, too. */
-const home = '/var/lib/tributary';
-
 const pushSecret = usualPushSecret;
-
-interface Container {
-  readonly name: string;
-  readonly params: readonly Exclude<ParamName, 'image'>[];
-  readonly securityContext: SecurityContext;
-  readonly mounts?: readonly VolumeMount[];
-  readonly onError?: 'continue';
-  /** Beside those of all. */
-  readonly variables?: Readonly<Record<string, string>>;
-  readonly results?: readonly TaskResult[];
-  readonly resources?: TaskStep['computeResources'];
-}
-
-/** An ordinary user without any right. */
-const unprivileged: SecurityContext = {
-  runAsUser: 1000,
-  runAsNonRoot: true,
-  allowPrivilegeEscalation: false,
-  readOnlyRootFilesystem: true,
-  capabilities: { drop: ['ALL'] },
-  seccompProfile: { type: 'RuntimeDefault' },
-};
-
-/** Root by name, without any capability: it can read what `run` wrote. */
-const rootWithoutRights: SecurityContext = {
-  runAsUser: 0,
-  allowPrivilegeEscalation: false,
-  readOnlyRootFilesystem: true,
-  capabilities: { drop: ['ALL'] },
-  seccompProfile: { type: 'RuntimeDefault' },
-};
-
-/**
- * What buildah needs to make a user namespace of its own, in which it unpacks images and runs code of a ref without CAP_SYS_CHROOT and without
- * network. The default seccomp profile of containerd forbids it.
- */
-const builder: SecurityContext = {
-  runAsUser: 0,
-  allowPrivilegeEscalation: false,
-  readOnlyRootFilesystem: false,
-  capabilities: { drop: ['ALL'], add: taskPhases.run.capabilities },
-};
 
 const push: VolumeMount = { name: 'push-secret', mountPath: pushSecret, readOnly: true };
 const notify: VolumeMount = {
@@ -108,7 +45,7 @@ const pushVolume: Volume = { name: 'push-secret', secret: { secretName: 'tributa
 
 const small = { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '2Gi' } };
 
-const prepareTask = task({
+const prepareTask = renderTask({
   name: taskNames.prepare,
   description: 'Merges and patches the sources, and plans what is built. Runs no code of a ref.',
   containers: [
@@ -161,7 +98,7 @@ const made: readonly TaskResult[] = [
  */
 const hiddenSecret = `${pushSecret}/$(context.taskRun.uid)`;
 
-const unitTask = task({
+const unitTask = renderTask({
   name: taskNames.unit,
   description:
     'Builds one unit: `fetch` gathers what it reads, `run` runs code of the refs in the sandbox, `push` pushes what that made, and keeps its logs.',
@@ -218,7 +155,7 @@ const unitTask = task({
   })),
 });
 
-const assembleTask = task({
+const assembleTask = renderTask({
   name: taskNames.assemble,
   description:
     'Tags what was built, makes bundle and index, verifies them, and keeps the record of the build. Runs no code of a ref.',
@@ -234,7 +171,7 @@ const assembleTask = task({
   results: [],
 });
 
-const reportTask = task({
+const reportTask = renderTask({
   name: taskNames.report,
   description:
     'Keeps the record of a build that came to no good end, and tells who wanted to hear.',
@@ -249,88 +186,3 @@ const reportTask = task({
   volumes: [pushVolume, notifyVolume],
   results: [],
 });
-
-function task({
-  name,
-  description,
-  containers,
-  volumes,
-  results,
-}: {
-  readonly name: string;
-  readonly description: string;
-  readonly containers: readonly Container[];
-  readonly volumes: readonly Volume[];
-  readonly results: Task['spec']['results'];
-}): Task {
-  const used = (Object.keys(params) as ParamName[]).filter(
-    (param) => param === 'image' || containers.some((one) => one.params.includes(param)),
-  );
-  return {
-    apiVersion: 'tekton.dev/v1',
-    kind: 'Task',
-    metadata: { name, labels: { 'app.kubernetes.io/part-of': 'tributary' } },
-    spec: {
-      description,
-      params: used.map((param) => ({ name: param, description: params[param] })),
-      results,
-      volumes: [
-        {
-          name: 'configuration',
-          projected: {
-            sources: [
-              { configMap: { name: 'tributary-config' } },
-              { configMap: { name: 'tributary-product' } },
-            ],
-          },
-        },
-        ...containers.flatMap(({ name: container }): Volume[] => [
-          { name: `${container}-home`, emptyDir: {} },
-          { name: `${container}-tmp`, emptyDir: {} },
-        ]),
-        ...volumes,
-      ],
-      steps: containers.map(step),
-    },
-  };
-}
-
-function step(container: Container): TaskStep {
-  const {
-    name,
-    securityContext,
-    mounts = [],
-    variables = {},
-    onError,
-    results,
-    resources,
-  } = container;
-  return {
-    name,
-    image: '$(params.image)',
-    command: ['tributary', 'task', name],
-    ...(onError && { onError }),
-    env: [
-      { name: taskVariables.config, value: '/etc/tributary/config.yaml' },
-      ...container.params.map((param) => ({
-        name: taskVariables[param],
-        value: `$(params.${param})`,
-      })),
-      ...Object.entries(variables).map(([variable, value]) => ({ name: variable, value })),
-      { name: 'HOME', value: home },
-      // Tekton's own home is one folder for all containers of a pod: what one plants there, another would read.
-      { name: 'DOCKER_CONFIG', value: `${home}/.docker` },
-      { name: 'XDG_STATE_HOME', value: '/var/lib' },
-      { name: 'TMPDIR', value: '/tmp' },
-    ],
-    securityContext,
-    ...(results && { results }),
-    ...(resources && { computeResources: resources }),
-    volumeMounts: [
-      { name: 'configuration', mountPath: '/etc/tributary', readOnly: true },
-      { name: `${name}-home`, mountPath: home },
-      { name: `${name}-tmp`, mountPath: '/tmp' },
-      ...mounts,
-    ],
-  };
-}
