@@ -77,7 +77,36 @@ test('however many made-up tokens are sent, who is known stays known', async () 
   asked = [];
   expect(await access.identify('of-ada')).toBe(ada);
   expect(asked).toEqual([]);
-  expect([access.remembers('of-ada'), access.remembers('made-up-0')]).toEqual([true, false]);
+  expect([access.knows('of-ada'), access.knows('made-up-0')]).toEqual([true, false]);
+});
+
+describe('a token that was somebody’s', () => {
+  test('is known for an hour after the cluster last said so', async () => {
+    await access.identify('of-ada');
+    for (time of [30_000, 3_599_999]) expect(access.knows('of-ada')).toBe(true);
+    time = 3_600_000;
+    expect(access.knows('of-ada')).toBe(false);
+    await access.identify('of-ada');
+    time += 3_599_999;
+    expect(access.knows('of-ada')).toBe(true);
+  });
+
+  test('is not, once the cluster says that it is nobody’s', async () => {
+    await access.identify('of-ada');
+    known.clear();
+    time = 30_000;
+    await access.identify('of-ada');
+    time = 33_000;
+    expect(access.knows('of-ada')).toBe(false);
+  });
+
+  test('is while the cluster does not answer', async () => {
+    await access.identify('of-ada');
+    broken = true;
+    time = 30_000;
+    await expect(access.identify('of-ada')).rejects.toThrow('away');
+    expect(access.knows('of-ada')).toBe(true);
+  });
 });
 
 test('a bounded map forgets what was set longest ago', () => {

@@ -4,13 +4,15 @@ import type { Access } from './caller.ts';
 
 /** Milliseconds for which an answer counts. A right that is taken away ends so soon; one that was just given must not wait. */
 const remembered = { yes: 30_000, no: 3000 } as const;
+/** For so long after the cluster last said whose a token is, it is not taken for a made-up one. */
+const familiar = 3_600_000;
 /** Answers of each kind that are kept at most. */
 const most = 2000;
 
 /** An access that remembers what it was told. */
 export interface RememberedAccess extends Access {
-  /** Whether nobody has to be asked whose a token is. */
-  remembers(token: string): boolean;
+  /** Whether a token is none that somebody may have made up: nobody has to be asked whose it is, or it was somebody's within the last hour. */
+  knows(token: string): boolean;
 }
 
 /**
@@ -27,7 +29,7 @@ export function rememberedAccess(access: Access, now: () => number): RememberedA
   return {
     identify: (token) => identities.of(token),
     allows: (caller, permission) => decisions.of(caller, permission),
-    remembers: (token) => identities.remember(token),
+    knows: (token) => identities.know(token),
   };
 }
 
@@ -56,8 +58,12 @@ class Answers<Asked extends readonly unknown[], Answer> {
     this.#now = now;
   }
 
-  remember(...asked: Asked): boolean {
-    return this.#find(this.#keyOf(...asked)) !== undefined;
+  /** Whether the answer is kept, or was a yes not long ago and no other since. */
+  know(...asked: Asked): boolean {
+    const key = this.#keyOf(...asked);
+    const { until = Number.NEGATIVE_INFINITY } = this.#kept.yes.get(key) ?? {};
+    const last = until - remembered.yes;
+    return this.#find(key) !== undefined || this.#now() < last + familiar;
   }
 
   async of(...asked: Asked): Promise<Answer> {

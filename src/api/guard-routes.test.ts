@@ -36,7 +36,7 @@ let access: RememberedAccess;
 beforeEach(async () => {
   [service, rights, away, time] = [new FakeService(), new Set(), false, 0];
   reviews = 0;
-  access = { ...asked, remembers: () => false };
+  access = { ...asked, knows: () => false };
   app = await createApp(parts());
 });
 afterEach(() => app.close());
@@ -228,6 +228,19 @@ describe('tokens that are nobody’s', () => {
     expect([await ask('of-ada'), await ask('of-bob', '192.0.2.2')]).toEqual([200, 200]);
     time = 1000;
     expect(await ask('another')).toBe(401);
+  });
+
+  test('lock out nobody behind the same proxy who was let in within the hour', async () => {
+    rights = new Set(['get']);
+    access = rememberedAccess(asked, () => time);
+    await app.close();
+    app = await createApp(parts());
+    expect(await ask('of-ada')).toBe(200);
+    // Ada sends a request each minute, and what the cluster says of her counts for half of one.
+    for (time = 60_000; time <= 600_000; time += 60_000) {
+      for (let made = 0; made < 60; made += 1) await ask(`made-up-${time}-${made}`);
+      expect([await ask('another'), await ask('of-ada')]).toEqual([429, 200]);
+    }
   });
 
   test('cost those nothing whose token is one', async () => {

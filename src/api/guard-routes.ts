@@ -107,7 +107,7 @@ async function identify(
 
 /**
  * Whose token it is. The cluster has to be asked about one that is not known, so an address from which tokens come that are nobody's is not asked about for a
- * while; who is known already goes on from there, too.
+ * while. Behind a proxy all come from one address: whose token was good not long ago goes on from there, too.
  */
 async function callerWith(
   token: string,
@@ -117,7 +117,7 @@ async function callerWith(
   strangers: RateLimit,
 ): Promise<Caller | undefined> {
   const { access } = guard;
-  if (access.remembers(token)) return access.identify(token);
+  if (access.knows(token)) return access.identify(token);
   demandTurn(strangers.take(ip), reply, `From ${ip}, with tokens that are nobody's, came`, guard);
   const caller = await access.identify(token).catch((error: unknown) => {
     strangers.giveBack(ip);

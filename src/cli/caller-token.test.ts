@@ -232,7 +232,7 @@ describe('a token goes to the service that asks for it', () => {
           identify: async (token) =>
             token === 'mine' ? { user: 'me', groups: [], extra: {} } : undefined,
           allows: async () => true,
-          remembers: () => false,
+          knows: () => false,
         },
         ...{ namespace: 'tributary', perMinute: 100, now: () => 0 },
       },
