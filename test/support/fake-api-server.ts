@@ -22,6 +22,12 @@ interface Happening {
   readonly object: ApiObject;
 }
 
+/** What a list told when its first page was asked for: its further pages are of that moment, whatever happens meanwhile. */
+interface Snapshot {
+  readonly version: number;
+  readonly items: readonly ApiObject[];
+}
+
 interface Watcher {
   readonly path: string;
   readonly selector: string;
@@ -37,6 +43,7 @@ export class FakeApiServer {
   readonly #objects = new Map<string, Map<string, ApiObject>>();
   readonly #watchers = new Set<Watcher>();
   readonly #logs = new Map<string, string>();
+  readonly #snapshots: Snapshot[] = [];
   #history: Happening[] = [];
   #version = 100;
   /** The oldest version that a watch may begin at. */
@@ -45,6 +52,7 @@ export class FakeApiServer {
   #port = 0;
   #stalled = false;
   #lost = 0;
+  #pagesHeld: Promise<void> = Promise.resolve();
   #refusals: { readonly status: number; times: number } = { status: 500, times: 0 };
   /** Requests so far, as `METHOD path`; watches begin with `WATCH`. */
   readonly requests: string[] = [];
@@ -102,6 +110,11 @@ export class FakeApiServer {
   compact(): void {
     this.#history = [];
     this.#oldest = this.#version;
+  }
+
+  /** From now on, the pages of a list that come after its first one wait for `released`. */
+  holdPages(released: Promise<void>): void {
+    this.#pagesHeld = released;
   }
 
   /** What the next requests create or change is done, and their answers are lost. */
@@ -200,16 +213,22 @@ export class FakeApiServer {
     return send(answer, 200, { kind: 'Status', status: 'Success' });
   }
 
-  #list(path: string, query: URLSearchParams, answer: ServerResponse): void {
-    const selector = query.get('labelSelector') ?? '';
-    const all = [...(this.#objects.get(path)?.values() ?? [])].filter((one) =>
-      selects(selector, one),
-    );
-    const from = Number(query.get('continue') ?? 0);
-    const limit = Number(query.get('limit') ?? all.length);
-    const next = from + limit < all.length ? { continue: String(from + limit) } : {};
-    const metadata = { resourceVersion: String(this.#version), ...next };
-    send(answer, 200, { kind: 'List', metadata, items: all.slice(from, from + limit) });
+  async #list(path: string, query: URLSearchParams, answer: ServerResponse): Promise<unknown> {
+    const further = query.get('continue')?.split(' ').map(Number);
+    if (further !== undefined) await this.#pagesHeld;
+    const [index = this.#snapshots.length, from = 0] = further ?? [];
+    this.#snapshots[index] ??= this.#snapshot(path, query.get('labelSelector') ?? '');
+    const { version, items } = this.#snapshots[index];
+    if (version < this.#oldest) return refuse(answer, 410, 'Expired');
+    const limit = Number(query.get('limit') ?? items.length);
+    const next = from + limit < items.length ? { continue: `${index} ${from + limit}` } : {};
+    const metadata = { resourceVersion: String(version), ...next };
+    return send(answer, 200, { kind: 'List', metadata, items: items.slice(from, from + limit) });
+  }
+
+  #snapshot(path: string, selector: string): Snapshot {
+    const all = [...(this.#objects.get(path)?.values() ?? [])];
+    return { version: this.#version, items: all.filter((one) => selects(selector, one)) };
   }
 
   #watch(path: string, query: URLSearchParams, answer: ServerResponse): unknown {

@@ -67,7 +67,7 @@ async function* goOn<Item>(
   if (thread.place === undefined) {
     const listed = await list(api, path, options);
     thread.place = listed.resourceVersion;
-    yield { kind: 'all', items: listed.items };
+    yield { kind: 'all', ...listed };
   }
   const began = performance.now();
   for await (const { change, resourceVersion } of watch(api, path, thread.place, options)) {

@@ -52,9 +52,9 @@ export interface ClusterTask {
   readonly retries: number;
 }
 
-/** What happened to a set of objects: `all` of them, or one. */
+/** What happened to a set of objects: `all` of them as they were at a version, or one. */
 export type ClusterChange<Item> =
-  | { readonly kind: 'all'; readonly items: readonly Item[] }
+  | { readonly kind: 'all'; readonly items: readonly Item[]; readonly resourceVersion: string }
   | { readonly kind: 'put'; readonly item: Item }
   | { readonly kind: 'gone'; readonly item: Item };
 

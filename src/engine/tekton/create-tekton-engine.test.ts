@@ -111,6 +111,25 @@ describe('the engine of a cluster', () => {
     expect(await open().submit(build)).toEqual({ kind: 'taken' });
   });
 
+  test('goes on with a build that began while all runs were listed', async () => {
+    for (let index = 0; index < 300; index += 1) {
+      const metadata = { name: `other-${index}`, uid: `${index}`, labels: { [tagLabel]: 'other' } };
+      const creationTimestamp = '2026-01-01T00:00:00Z';
+      server.put(path, { metadata: { ...metadata, creationTimestamp }, spec: {} });
+    }
+    const release = Promise.withResolvers<void>();
+    server.holdPages(release.promise);
+    const engine = open();
+    const listing = engine.list({ limit: 1 });
+    await vi.waitFor(() => expect(server.requests).toEqual([`GET ${path}`, `GET ${path}`]));
+    const build = demoBuild();
+    expect(await engine.submit(build)).toMatchObject({ kind: 'created' });
+    release.resolve();
+    await listing;
+    expect(await engine.submit(build)).toMatchObject({ kind: 'known', build: { state: 'queued' } });
+    expect(await engine.get(build.tag)).toMatchObject({ state: 'queued', attempt: 1 });
+  });
+
   test('takes nothing that a removed run left for what its successor of the same name did', async () => {
     const registry = new MemoryRegistry();
     const engine = open({ registry: async () => registry });

@@ -179,7 +179,10 @@ export function attemptOf(run: ClusterRun): number {
   return Number.isInteger(attempt) && attempt > 0 ? attempt : 1;
 }
 
-/** Whether `run` is a later state than `known`: both may come by several ways. */
-export function isNewer(run: ClusterRun, known: ClusterRun): boolean {
-  return run.uid !== known.uid || Number(run.resourceVersion) >= Number(known.resourceVersion);
+/** Whether `known` is no later state than `run`, or than all of them at a moment: states come by several ways. */
+export function isNewer(
+  run: Pick<ClusterRun, 'resourceVersion'>,
+  known: Pick<ClusterRun, 'resourceVersion'>,
+): boolean {
+  return Number(run.resourceVersion) >= Number(known.resourceVersion);
 }

@@ -76,7 +76,10 @@ export class RunSet {
     else if (change.kind === 'gone') this.#forget(change.item);
     else {
       const names = new Set(change.items.map(({ name }) => name));
-      for (const run of this.#runs.values()) if (!names.has(run.name)) this.#forget(run);
+      for (const run of this.#runs.values()) {
+        // What was learned of while they were listed is newer than the list: the watch tells of its end.
+        if (!names.has(run.name) && isNewer(change, run)) this.#forget(run);
+      }
       for (const run of change.items) this.learn(run);
     }
   }
