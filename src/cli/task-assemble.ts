@@ -1,7 +1,7 @@
 import { createConfined } from '../adapters/builder/confined.ts';
 import { createMemory } from '../adapters/storage/memory.ts';
 import { FailureError } from '../builds/failure.ts';
-import type { StepOutput } from '../plan/plan.ts';
+import type { Step, StepOutput } from '../plan/plan.ts';
 import { runStepProgram } from '../steps/step-programs.ts';
 import { outcomeReference, readOutcome, taskName } from '../steps/task-outcome.ts';
 import type { TaskPlan } from '../steps/task-plan.ts';
@@ -16,6 +16,7 @@ import {
   toldHere,
 } from './task-context.ts';
 import { keepGoodRecord } from './task-report.ts';
+import { writeResults } from './write-results.ts';
 
 /**
  * Everything that no unit made: what was held is found by its key and tagged, then come operator image, bundle and index, which are data, their
@@ -38,15 +39,19 @@ export async function assembleTask(context: TaskContext): Promise<number> {
   const remember = createMemory(context.work);
   const more = { plan, ...tools, remember, make: noMake, rebuild: input.rebuild, signal };
   const ids = left.map(({ id }) => id);
+  const made = new Map<Step, StepOutput>();
   const exit = await context.runSteps(
     ids,
     async (id, turn) => {
       const step = left.find((one) => one.id === id);
       if (step === undefined) throw new Error(`the plan has no step ${id}`);
-      return { output: await runStepProgram(step, { ...more, ...turn }) };
+      const output = await runStepProgram(step, { ...more, ...turn });
+      if (!held.includes(step)) made.set(step, output);
+      return { output };
     },
     { outputs, atOnce: held.length },
   );
+  if (exit === 0) await writeResults(input.results, plan, made, () => {});
   const kept = exit === 0 ? await keepGoodRecord(context, await toldHere(context, ids)) : exit;
   await keepOutcome(context, 'assemble', [await toldHere(context, [...ids, 'report'])]);
   return kept;

@@ -6,7 +6,7 @@ import { largeBuild } from '../../test/support/large-build.ts';
 import { terminationMessage } from '../../test/support/run-sizes.ts';
 import { assemblePlan } from '../plan/assemble-plan.ts';
 import type { Digest, Key } from '../plan/names.ts';
-import type { StepOf, StepOutput } from '../plan/plan.ts';
+import type { Step, StepOf, StepOutput } from '../plan/plan.ts';
 import { planFacts } from '../plan/plan-facts.fixture.ts';
 import { clearArtifacts, writeResults } from './write-results.ts';
 
@@ -65,6 +65,19 @@ test.for([
   expect(Object.keys(results).sort()).toEqual(names);
   if (count === 1) expect(results['IMAGE_DIGEST']).toBe(digest);
   if (count === 2) expect(results['IMAGES'].split('\n')).toHaveLength(2);
+});
+
+test('what a cluster pulls from elsewhere is told where it was pushed to', async () => {
+  const ends = ['bundle', 'index'].map((kind) => {
+    const step = plan.steps.find((one) => one.kind === kind) as Step;
+    const image = `pull.example.com:5000/team/the-${kind}@${digest}`;
+    return [step, { kind, key: 'a', reused: false, digest, image } as StepOutput] as const;
+  });
+  await writeResults(join(folder, 'results'), plan, new Map(ends), () => {});
+  const { push } = plan.lock.remote;
+  expect(await written()).toEqual({
+    IMAGES: `${push}/the-bundle@${digest}\n${push}/the-index@${digest}`,
+  });
 });
 
 test('of more images than fit, as many are told as a container of five may say', async () => {

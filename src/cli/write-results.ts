@@ -26,9 +26,7 @@ export async function clearArtifacts(folder = '/tekton/artifacts'): Promise<void
  */
 const longestList = 2000;
 
-/**
- * Writes what a unit made for Tekton Chains: of one image its URL and digest, of several a list.
- */
+/** Writes the images that a task made for Tekton Chains: of one its URL and digest, of several a list. */
 export async function writeResults(
   folder: string,
   plan: Plan,
@@ -36,8 +34,8 @@ export async function writeResults(
   log: (text: string) => void,
 ): Promise<void> {
   const images = [...outputs].flatMap(([step, output]) =>
-    step.kind === 'image' && output.kind === 'image'
-      ? [{ url: repositoryOf(step, plan), digest: output.digest }]
+    'image' in output
+      ? [{ url: imageRepository(step, output.image, plan), digest: output.digest }]
       : [],
   );
   const only = images.length === 1 ? images[0] : undefined;
@@ -50,4 +48,11 @@ export async function writeResults(
     ...(lines.length > 0 && { [taskResults.imageList]: lines.join('\n') }),
   };
   for (const [name, text] of Object.entries(results)) await writeFile(join(folder, name), text);
+}
+
+/** Where it was pushed to: clusters may pull it from elsewhere. */
+function imageRepository(step: Step, image: string, plan: Plan): string {
+  if (step.kind === 'image') return repositoryOf(step, plan);
+  const [name = ''] = image.slice(image.lastIndexOf('/') + 1).split('@');
+  return `${plan.lock.remote.push}/${name}`;
 }

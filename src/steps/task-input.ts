@@ -31,7 +31,7 @@ export const taskVariables = {
   reasons: 'TRIBUTARY_REASONS',
   /** Folder where the push secret is mounted, instead of {@link usualPushSecret}: for `push`. */
   pushSecret: 'TRIBUTARY_PUSH_SECRET',
-  /** Folder of result files; only `prepare` and `push` write there. Default: /tekton/results. */
+  /** Folder of result files; only `prepare`, `push` and `assemble` write there. Default: /tekton/results. */
   results: 'TRIBUTARY_RESULTS',
   /** Folder that the containers of a unit share; default: /pod. `in/` is written by `fetch`, `out/` by `run`. */
   pod: 'TRIBUTARY_POD',
@@ -59,7 +59,7 @@ export const taskPhases = {
   report: { capabilities: [], verdicts: true },
 } as const;
 
-/** The results of tasks: of `prepare` the first five, of a unit the others where it has made an image. */
+/** The results of tasks: of `prepare` the first five, of a unit the others where it has made an image, of `assemble` the last. */
 export const taskResults = {
   /** `REMOTE/tributary@sha256:…` */
   plan: 'plan',
@@ -69,7 +69,7 @@ export const taskResults = {
   images: 'images',
   payload: 'payload',
   manifests: 'manifests',
-  /** As Tekton Chains reads them: a unit of one image has the first two, one of several the third (`url@digest`, one a line). */
+  /** As Tekton Chains reads them: a task that made one image has the first two, one of several the third (`url@digest`, one a line). */
   imageUrl: 'IMAGE_URL',
   imageDigest: 'IMAGE_DIGEST',
   imageList: 'IMAGES',

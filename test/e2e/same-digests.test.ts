@@ -111,18 +111,24 @@ test('both engines give the same digests for the same lock', { timeout: 300_000 
   expect(digestsOf(again)).toEqual(digestsOf(made));
   expect(keptByKey(again)).toEqual(kept);
 
-  // As Tekton Chains reads them, of every task of the matrix.
-  const selector = '--selector=tekton.dev/pipelineTask=images';
-  const { items } = JSON.parse(await space.kubectl(['get', 'taskruns', selector, '-o', 'json']));
-  const results = items.flatMap(({ status }: Json) =>
-    status.results.map(({ name, value }: Json) => `${name}=${value}`),
-  );
+  // As Tekton Chains reads them, of every task of the matrix, and of the one that makes what is installed.
+  const resultsOf = async (task: string): Promise<string[]> => {
+    const selector = `--selector=tekton.dev/pipelineTask=${task}`;
+    const { items } = JSON.parse(await space.kubectl(['get', 'taskruns', selector, '-o', 'json']));
+    return items.flatMap(({ status }: Json) =>
+      status.results.map(({ name, value }: Json) => `${name}=${value}`),
+    );
+  };
+  const [installed = ''] = await resultsOf('assemble');
+  expect(installed).toMatch(/^IMAGES=/);
+  expect(installed).toContain(`@${again.bundle.digest}`);
+  const results = await resultsOf('images');
   const [image] = again.images.map(({ name }) => `${cluster.registry}/${space.name}/${name}`);
   const byKey = Object.entries(kept).flatMap(([reference, digest]) =>
     reference.startsWith(`${image}:`) ? [digest] : [],
   );
   expect(results).toContain(`IMAGE_URL=${image}`);
   expect(byKey.map((digest) => `IMAGE_DIGEST=${digest}`)).toEqual(
-    expect.arrayContaining(results.filter((one: string) => one.startsWith('IMAGE_DIGEST='))),
+    expect.arrayContaining(results.filter((one) => one.startsWith('IMAGE_DIGEST='))),
   );
 });

@@ -155,6 +155,11 @@ test('built anew in the pods of a run, without privilege, everything has the dig
   const assembled = await container('assemble', folder, given);
   expect(assembled.exitCode, assembled.output).toBe(0);
   expect(names.map(digestIn)).toEqual(before);
+  const { bundle, index } = local;
+  const installed = [bundle, index].map(({ image, digest }) =>
+    image.replace(/:[^:]*$/, `@${digest}`),
+  );
+  expect((await result('IMAGES')).split('\n')).toEqual(expect.arrayContaining(installed));
   const ended = { event: 'finished', build: { tag: local.tag, state: 'succeeded' } };
   expect(heard).toMatchObject([ended]);
   const kept = readRecord(await record());

@@ -168,7 +168,13 @@ const assembleTask = renderTask({
     },
   ],
   volumes: [pushVolume, notifyVolume],
-  results: [],
+  results: [
+    {
+      name: taskResults.imageList,
+      type: 'string',
+      description: "The operator's images, the bundle and the index, by digest.",
+    },
+  ],
 });
 
 const reportTask = renderTask({
