@@ -40,6 +40,38 @@ test('a step may not tell without end', async () => {
   expect((await read()).messages).toHaveLength(500);
 });
 
+test('what code of a ref tells is no longer than a step tells, and harmless for a terminal', async () => {
+  const text = `\x1b]0;title\x07${'x'.repeat(1_000_000)}`;
+  const about = { output: Array(100).fill('y'.repeat(10_000)) };
+  const failure = { reason: 'image-build-failed', detail: text, hint: text, about };
+  const said = [
+    { at, kind: 'step-progress', step: 'image/a', text },
+    { at, kind: 'step-retrying', step: 'image/a', what: text, why: text, retry: 1, seconds: 1 },
+    { at, kind: 'step-failed', step: 'image/a', failures: [failure, failure] },
+  ];
+  await tell(...said);
+  const heard = JSON.stringify((await read()).messages);
+  expect(heard.length).toBeLessThan(20_000);
+  expect(heard).toContain('image-build-failed');
+  expect(heard).not.toContain('title');
+  await tell(...said.slice(0, 1));
+  expect((await read(true)).messages).toEqual(said.slice(0, 1));
+});
+
+test('of many failures of a step, as many are heard as there is room for', async () => {
+  const failures = Array.from({ length: 50 }, (_, index) => ({
+    reason: 'image-build-failed',
+    detail: `${index} ${'x'.repeat(2000)}`,
+    hint: 'Mend it.',
+  }));
+  await tell({ at, kind: 'step-failed', step: 'image/a', failures });
+  const [message] = (await read()).messages;
+  if (message?.kind !== 'step-failed') throw new Error('nothing failed');
+  expect(message.failures).toEqual(failures.slice(0, message.failures.length));
+  expect(message.failures.length).toBeGreaterThan(25);
+  expect(JSON.stringify(message.failures).length).toBeLessThan(65_600);
+});
+
 test('what is told of times that cannot be is told of those that can', async () => {
   const before = new Date().toISOString();
   await tell(
