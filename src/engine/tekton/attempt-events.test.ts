@@ -325,6 +325,19 @@ describe('the events of an attempt', () => {
     },
   );
 
+  test('of a container that was ended for its memory, say what gives that very one more', () => {
+    const hintOf = (name: string) => {
+      const condition = no('StepOOM');
+      const lost = task('images-000', [started('image/a', 5)], 7, condition);
+      const ended = { name, container: name, state: 'terminated', reason: 'OOMKilled' } as const;
+      const steps = [{ ...ended, exitCode: 137, startedAt: at(5) }];
+      const view = { ...lost, task: { ...lost.task, steps } };
+      return ofKind({ tasks: [prepare, view] }, 'step-failed')[0]?.failures[0]?.hint;
+    };
+    expect(hintOf('run')).toContain('tekton: {tasks: {images: {limits');
+    expect(hintOf('push')).toContain('step `push` of the Task tributary-unit');
+  });
+
   test('say what a container said of its own end, where no step could', () => {
     const failures = [
       { reason: 'registry-unavailable', detail: 'It is away.', hint: 'Wait.' },

@@ -1,6 +1,7 @@
 import type { Failure } from '../../builds/failure.ts';
 import { type TaskView, taskNameOf } from './attempt-view.ts';
 import type { ClusterRun } from './cluster.ts';
+import { taskNames } from './render-tasks.ts';
 
 /** What became of a step whose pod ended without a word about it. */
 export function judgeTask(view: TaskView, step: string): Failure {
@@ -25,7 +26,7 @@ export function judgeTask(view: TaskView, step: string): Failure {
     return {
       reason: 'step-crashed',
       detail: `The container of the step ${step} was ended, for it used more memory than it may.`,
-      hint: `Give it more: \`tekton: {tasks: {${task.task}: {limits: {memory: …}}}}\` in the configuration. Then ask for the build again: what was finished is reused.`,
+      hint: `Give it more: ${moreMemory(task)}. Then ask for the build again: what was finished is reused.`,
       about,
     };
   if (/[Ii]mage ?[Pp]ull|ErrImage|InvalidImageName/.test(`${reason} ${said}`))
@@ -47,6 +48,14 @@ export function judgeTask(view: TaskView, step: string): Failure {
 export function isOutOfMemory({ task: { condition }, trouble = '' }: TaskView): boolean {
   const { reason = '', message = '' } = condition ?? {};
   return /OOM$|OOMKilled/.test(reason) || /OOMKilled/.test(`${message} ${trouble}`);
+}
+
+/** What gives the container more memory that was ended for it: the configuration is about the one that does the work. */
+function moreMemory({ task, steps }: TaskView['task']): string {
+  const ended = steps.find(({ reason }) => reason === 'OOMKilled')?.name;
+  return ended === 'fetch' || ended === 'push'
+    ? `a patch of \`computeResources\` of the step \`${ended}\` of the Task ${taskNames.unit}, in your overlay`
+    : `\`tekton: {tasks: {${task}: {limits: {memory: …}}}}\` in the configuration`;
 }
 
 /** Why a run failed in which no step did. */
