@@ -97,6 +97,23 @@ describe.for(overlays)('%s', (overlay) => {
   });
 });
 
+test.for(overlays)(
+  '%s takes the image from the files that the guide says are edited',
+  (overlay) => {
+    const edited = renderOverlay(overlay, 'tributary', (text) =>
+      text
+        .replaceAll('registry.example.com/tributary', 'quay.io/ada/tributary')
+        .replace('newTag: latest', 'newTag: "7"')
+        .replace('tributary:latest', 'tributary:7'),
+    );
+    expect(JSON.stringify(edited)).not.toContain('registry.example.com/tributary');
+    const images = edited
+      .flatMap(({ spec }) => [spec?.template, spec?.jobTemplate?.spec.template])
+      .flatMap((template) => template?.spec.containers.map(({ image }: Json) => image) ?? []);
+    expect(images).toEqual(['quay.io/ada/tributary:7', 'quay.io/ada/tributary:7']);
+  },
+);
+
 describe('rights', () => {
   const rules = (role: string): Json[] => find('kubernetes', `Role/${role}`).rules;
 
@@ -178,6 +195,14 @@ test('in another namespace, everything lies there, and the service may still ask
   expect(review.subjects).toEqual([
     { kind: 'ServiceAccount', name: 'tributary', namespace: 'elsewhere' },
   ]);
+});
+
+test('by Knative the namespace, too, is that of the files that the guide says are edited', () => {
+  const moved = renderOverlay('knative', 'tributary', (text) =>
+    text.replace('namespace: tributary', 'namespace: elsewhere'),
+  );
+  const service = moved.find(({ apiVersion }) => apiVersion === 'serving.knative.dev/v1');
+  expect(service.metadata.namespace).toBe('elsewhere');
 });
 
 test('what happens without a request is a job of the same image, which may do nothing else', () => {

@@ -8,10 +8,14 @@ import { tool } from './tools.ts';
 
 const checkout = join(import.meta.dirname, '../..');
 
-/** What `kubectl apply -k` of an overlay applies, with the demo's product, as docs/guides/install-on-a-cluster.md says. */
+/**
+ * What `kubectl apply -k` of an overlay applies, with the demo's product, as docs/guides/install-on-a-cluster.md says; `edit` changes the files that it
+ * says are to be edited.
+ */
 export function renderOverlay(
   overlay: 'kubernetes' | 'openshift' | 'knative',
   namespace = 'tributary',
+  edit: (text: string) => string = (text) => text,
 ): readonly Json[] {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-deploy-'));
   try {
@@ -22,6 +26,10 @@ export function renderOverlay(
     for (const file of files) {
       const text = readFileSync(file, 'utf8');
       writeFileSync(file, text.replaceAll('namespace: tributary', `namespace: ${namespace}`));
+    }
+    for (const name of ['config', 'kustomization']) {
+      const file = join(folder, `overlays/kubernetes/${name}.yaml`);
+      writeFileSync(file, edit(readFileSync(file, 'utf8')));
     }
     const text = execFileSync(tool('kustomize'), [
       'build',
