@@ -1,4 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
@@ -6,6 +9,7 @@ import { attributes, type Permission, roles } from '../src/access/caller.ts';
 import { parseConfiguration } from '../src/config/parse-config.ts';
 import { tagLabel } from '../src/engine/tekton/run-names.ts';
 import { parseProduct } from '../src/product/load-product.ts';
+import { commandsOf, runCommands } from './support/guide.ts';
 import { renderOverlay } from './support/render-overlay.ts';
 import type { Json } from './support/service.ts';
 
@@ -169,6 +173,33 @@ test('by Knative nothing runs while nobody asks', () => {
   const { apiVersion, spec } = find('knative', 'Service/tributary');
   expect(apiVersion).toBe('serving.knative.dev/v1');
   expect(spec.template.metadata.annotations['autoscaling.knative.dev/min-scale']).toBe('0');
+});
+
+test('the guide makes the push secret of what its login wrote, and of nothing that the user has besides', async () => {
+  const page = 'guides/install-on-a-cluster.md';
+  const text = readFileSync(join(checkout, 'docs', page), 'utf8');
+  const [login = ''] = /buildah login [^`]+/.exec(text) ?? [];
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-guide-'));
+  const registry = createServer((_, answer) => answer.end());
+  await new Promise<void>((listening) => registry.listen(0, '127.0.0.1', listening));
+  const host = `127.0.0.1:${(registry.address() as AddressInfo).port}`;
+  try {
+    const typed = login
+      .replace('login', 'login --tls-verify=false --username ada --password secret')
+      .replace('registry.example.com', host);
+    await runCommands([typed], folder, { HOME: folder, PATH: process.env['PATH'] ?? '' });
+    // Without a name of its own, the key in the Secret is that of the file: `auth.json`, as config.yaml has it.
+    for (const heading of ['Kubernetes', 'OpenShift']) {
+      const line = commandsOf(page, heading).find((one) => one.includes('tributary-push'));
+      expect(line).toMatch(/ --from-file=auth\.json$/);
+    }
+    expect(JSON.parse(readFileSync(join(folder, 'auth.json'), 'utf8'))).toEqual({
+      auths: { [host]: { auth: Buffer.from('ada:secret').toString('base64') } },
+    });
+  } finally {
+    registry.close();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('on OpenShift the user of the service is given by the project, and tokens never go in the clear', () => {

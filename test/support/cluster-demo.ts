@@ -1,13 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
@@ -115,7 +107,7 @@ export function remoteOf({ registry }: TestCluster, { name }: TestNamespace): st
 
 /**
  * Does what a person does who reads the guide: the commands as they stand there, with another namespace and another port, in a folder with
- * `deploy/` and a product.yaml, with an editor that knows this cluster. Gives what they printed.
+ * `deploy/`, a product.yaml and an auth.json, with an editor that knows this cluster. Gives what they printed.
  */
 export async function followGuide(
   commands: readonly string[],
@@ -131,9 +123,7 @@ export async function followGuide(
     for (const name of ['src', 'node_modules', 'package.json'])
       symlinkSync(join(checkout, name), join(folder, name));
     cpSync(demo.product, join(folder, 'product.yaml'));
-    const containers = join(folder, '.config/containers');
-    mkdirSync(containers, { recursive: true });
-    cpSync(join(cluster.pushSecret, 'config.json'), join(containers, 'auth.json'));
+    cpSync(join(cluster.pushSecret, 'config.json'), join(folder, 'auth.json'));
     writeEditor(folder, cluster, space, demo, reader);
     const port = 20_000 + Math.floor(Math.random() * 10_000);
     const placed = commands.map((command) =>
