@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import type { Connection } from '../../src/adapters/cluster/connection.ts';
 
 /** A Kubernetes object, as far as the server reads it. */
@@ -177,8 +178,7 @@ export class FakeApiServer {
     const found = this.#objects.get(path)?.get(name);
     if (found === undefined) return refuse(answer, 404, 'NotFound');
     if (request.method === 'DELETE') return this.#delete(path, found, body, answer);
-    if (request.method === 'PATCH')
-      return send(answer, 200, this.put(path, merge(found, body) as ApiObject));
+    if (request.method === 'PATCH') return this.#patch(path, found, body, answer);
     return send(answer, 200, found);
   }
 
@@ -203,6 +203,14 @@ export class FakeApiServer {
       return answer.destroy();
     }
     return send(answer, 201, created);
+  }
+
+  /** Tekton's webhook takes no change of what a run that is over should do. */
+  #patch(path: string, found: ApiObject, body: unknown, answer: ServerResponse): unknown {
+    const changed = merge(found, body) as ApiObject;
+    if (isOver(found) && !isDeepStrictEqual(changed['spec'], found['spec']))
+      return refuse(answer, 400, 'BadRequest');
+    return send(answer, 200, this.put(path, changed));
   }
 
   #delete(path: string, found: ApiObject, body: unknown, answer: ServerResponse): unknown {
@@ -262,6 +270,11 @@ function selects(selector: string, { metadata }: ApiObject): boolean {
   const [key = '', value] = selector.split('=');
   const label = metadata.labels?.[key];
   return selector === '' || (value === undefined ? label !== undefined : label === value);
+}
+
+function isOver(object: ApiObject): boolean {
+  const { conditions = [] } = (object['status'] ?? {}) as { conditions?: { status: string }[] };
+  return conditions.some(({ status }) => status !== 'Unknown');
 }
 
 function merge(object: unknown, patch: unknown): unknown {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { demoBuild } from '../../../test/support/demo-build.ts';
-import { FakeApiServer } from '../../../test/support/fake-api-server.ts';
+import { type ApiObject, FakeApiServer } from '../../../test/support/fake-api-server.ts';
 import { Tekton } from '../../config/tekton.ts';
 import type { Cluster } from '../../engine/tekton/cluster.ts';
 import { renderRun } from '../../engine/tekton/render-run.ts';
@@ -14,6 +14,7 @@ const run = renderRun(demoBuild(), {
   now: new Date(0),
 });
 const { name, labels = {} } = run.metadata;
+const runs = '/apis/tekton.dev/v1/namespaces/builds/pipelineruns';
 
 describe('the cluster of an engine', () => {
   let server: FakeApiServer;
@@ -35,6 +36,21 @@ describe('the cluster of an engine', () => {
     expect(changed?.annotations).toMatchObject(run.metadata.annotations ?? {});
     expect(await cluster.run('nothing')).toBeUndefined();
     expect(await cluster.change('nothing', {})).toBeUndefined();
+  });
+
+  test('gives a run that is over as it is to whoever cancels it', async () => {
+    await cluster.create(run);
+    const conditions = [{ type: 'Succeeded', status: 'True', reason: 'Succeeded' }];
+    server.put(runs, { ...(server.get(runs, name) as ApiObject), status: { conditions } });
+    const changed = await cluster.change(name, { annotations: { note: 'x' }, cancel: true });
+    expect(changed).toMatchObject({ condition: { status: 'True' }, asked: undefined });
+    expect(changed?.annotations).not.toHaveProperty('note');
+  });
+
+  test('tells why it does not cancel a run that goes on', async () => {
+    await cluster.create(run);
+    server.refuse(400, 1);
+    await expect(cluster.change(name, { cancel: true })).rejects.toThrow('says the test');
   });
 
   test('that does not take a run is a failure of the infrastructure that says what it says', async () => {

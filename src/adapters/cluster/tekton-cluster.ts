@@ -1,4 +1,5 @@
 import { FailureError } from '../../builds/failure.ts';
+import { isOver } from '../../engine/tekton/attempt-view.ts';
 import type { Cluster, ClusterRun } from '../../engine/tekton/cluster.ts';
 import type { NewPipelineRun } from '../../engine/tekton/tekton-api.ts';
 import { ApiError, type KubernetesApi } from './kubernetes-api.ts';
@@ -55,7 +56,15 @@ export function createTektonCluster(
           ...(cancel && { spec: { status: 'Cancelled' } }),
         };
         const contentType = 'application/merge-patch+json';
-        return demandRun(await api.ask('PATCH', at(runs, name), { body, contentType }));
+        try {
+          return demandRun(await api.ask('PATCH', at(runs, name), { body, contentType }));
+        } catch (error) {
+          if (!cancel || !(error instanceof ApiError)) throw error;
+          // Tekton refuses it of a run that is over, which it may have become a moment ago.
+          const run = demandRun(await api.ask('GET', at(runs, name)));
+          if (isOver(run)) return run;
+          throw error;
+        }
       }),
 
     watchRuns: (signal) =>

@@ -69,7 +69,7 @@ export interface Cluster {
   run(name: string): Promise<ClusterRun | undefined>;
   /** The runs with a label. */
   runs(label: string, value: string): Promise<readonly ClusterRun[]>;
-  /** Changes a run, and gives it as it is then; undefined where it is gone. */
+  /** Changes a run, and gives it as it is then; undefined where it is gone. One that is over is not cancelled, and given as it is. */
   change(
     name: string,
     change: {

@@ -11,6 +11,7 @@ import { Tekton } from '../../config/tekton.ts';
 import { outcomeReference, writeOutcome } from '../../steps/task-outcome.ts';
 import type { Engine } from '../engine.ts';
 import { forever } from '../engine-rig.ts';
+import type { Cluster } from './cluster.ts';
 import { createTektonEngine, type TektonEngineOptions } from './create-tekton-engine.ts';
 import { cancelAnnotation, outcomeAnnotation, tagLabel } from './run-names.ts';
 
@@ -29,11 +30,15 @@ describe('the engine of a cluster', () => {
     told.length = 0;
   });
 
-  function open(options: Partial<TektonEngineOptions> = {}): Engine {
+  function clusterOf(): Cluster {
     const patience = { total: 1000, first: 10, longest: 50 };
     const api = createKubernetesApi(server.connection, { patience });
+    return createTektonCluster(api, { namespace: 'builds', selector: tagLabel });
+  }
+
+  function open(options: Partial<TektonEngineOptions> = {}): Engine {
     const engine = createTektonEngine({
-      cluster: createTektonCluster(api, { namespace: 'builds', selector: tagLabel }),
+      cluster: clusterOf(),
       settings: Tekton.parse({ image: 'tributary' }),
       ...{ url: undefined, now: () => new Date() },
       registry: async () => new MemoryRegistry(),
@@ -248,6 +253,25 @@ describe('the engine of a cluster', () => {
     expect(await engine.cancel(build.tag)).toMatchObject({
       failures: [{ reason: 'already-finished' }],
     });
+  });
+
+  test('says of a build that ends while it is being cancelled how it ended', async () => {
+    const build = demoBuild();
+    const cluster = clusterOf();
+    const engine = open({
+      cluster: {
+        ...cluster,
+        change(name, change) {
+          if (change.cancel) condition(name, 'False', 'CouldntGetPipeline');
+          return cluster.change(name, change);
+        },
+      },
+    });
+    await engine.submit(build);
+    expect(await engine.cancel(build.tag)).toMatchObject({
+      failures: [{ reason: 'already-finished', detail: expect.stringContaining('failed') }],
+    });
+    expect(await engine.get(build.tag)).toMatchObject({ failure: { reason: 'run-refused' } });
   });
 
   test('goes on counting attempts where the runs before were pruned', async () => {
