@@ -5,6 +5,7 @@ import type { ClusterTask } from '../../src/engine/tekton/cluster.ts';
 import { tagLabel } from '../../src/engine/tekton/run-names.ts';
 import type { RunningService } from '../support/service.ts';
 import { type ClusterWorld, openClusterWorld } from './cluster-world.ts';
+import { parseUpstream, putRealUpstream } from './real-upstream.ts';
 import { median, type Row, seconds } from './table.ts';
 import { type BenchWorld, say, timedBuild } from './world.ts';
 
@@ -15,22 +16,62 @@ const components = { 'tektoncd/pipeline': 'tektoncd/pipeline#4638' };
 export async function clusterBuilds({ size }: BenchWorld, repeats: number): Promise<Row[]> {
   await using world = await openClusterWorld('builds on a cluster', size);
   if (world === undefined) return [];
-  const local = await measure(world, 'local', repeats);
-  const tekton = await measure(world, 'tekton', repeats);
-  for (const line of tekton.where) say(line);
-  const row = (id: string, what: string, theirs: number, ours: number): Row => ({
-    ...{ id, what, against: 'the same by the local engine' },
-    ...{ demand: 'at most', limit: 1.5, unit: 'x', figure: ours / theirs },
-    made: `${seconds(ours)}, ${seconds(theirs)}`,
-  });
+  const { pull, name } = await compare(world, repeats);
   return [
-    row('cluster-pull', 'one pull request on Tekton, warm', local.pull, tekton.pull),
+    row('cluster-pull', 'one pull request on Tekton, warm', pull),
     {
-      ...row('cluster-name', 'the same code under a new name on Tekton', local.name, tekton.name),
+      ...row('cluster-name', 'the same code under a new name on Tekton', name),
       // Where nothing is compiled, four pods are nearly all of it: shown, and not asked.
       limit: Number.POSITIVE_INFINITY,
     },
   ];
+}
+
+/** The same with the code of a real upstream, for whoever has a clone. */
+export async function clusterUpstream(
+  _: BenchWorld,
+  repeats: number,
+  upstream: string | undefined,
+): Promise<Row[]> {
+  const what = 'a real upstream on a cluster';
+  const real = upstream === undefined ? undefined : parseUpstream(upstream);
+  if (real === undefined) {
+    say(`${what}: left out, for there is no --upstream CLONE@COMMIT of tektoncd/pipeline`);
+    return [];
+  }
+  await using world = await openClusterWorld(what, 'small', (demo) => putRealUpstream(real, demo));
+  if (world === undefined) return [];
+  const { pull } = await compare(world, repeats);
+  return [
+    row('cluster-upstream', 'one commit of the real tektoncd/pipeline on Tekton, warm', pull),
+  ];
+}
+
+/** Milliseconds by an engine. */
+interface Compared {
+  readonly local: number;
+  readonly tekton: number;
+}
+
+async function compare(
+  world: ClusterWorld,
+  repeats: number,
+): Promise<Record<'pull' | 'name', Compared>> {
+  const local = await measure(world, 'local', repeats);
+  const tekton = await measure(world, 'tekton', repeats);
+  for (const line of tekton.where) say(line);
+  return {
+    pull: { local: local.pull, tekton: tekton.pull },
+    name: { local: local.name, tekton: tekton.name },
+  };
+}
+
+function row(id: string, what: string, { local, tekton }: Compared): Row {
+  return {
+    ...{ id, what, against: 'the same by the local engine' },
+    ...{ demand: 'at most', limit: 1.5, unit: 'x', figure: tekton / local },
+    made: `${seconds(tekton)}, ${seconds(local)}`,
+  };
 }
 
 async function measure(world: ClusterWorld, engine: 'local' | 'tekton', repeats: number) {

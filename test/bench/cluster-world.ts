@@ -30,13 +30,14 @@ export interface ClusterWorld extends AsyncDisposable {
 export async function openClusterWorld(
   what: string,
   size: DemoSize,
+  change?: Parameters<typeof startClusterDemo>[2],
 ): Promise<ClusterWorld | undefined> {
   if (!process.env['E2E_KUBECONFIG'] && runningNode() === undefined) {
     say(`${what}: left out, for no cluster runs here; \`make cluster\` starts one`);
     return undefined;
   }
   const cluster = testCluster();
-  const demo = await startClusterDemo(cluster, size);
+  const demo = await startClusterDemo(cluster, size, change);
   const space = await createNamespace(cluster, 'bench');
   await installService(cluster, space, demo);
   return {

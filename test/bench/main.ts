@@ -3,22 +3,27 @@ import { parseArgs } from 'node:util';
 import { answers } from './answers.ts';
 import { cold, efficiency, warm } from './builds.ts';
 import { clusterAnswers } from './cluster-answers.ts';
-import { clusterBuilds } from './cluster-builds.ts';
+import { clusterBuilds, clusterUpstream } from './cluster-builds.ts';
 import { clusterHistory } from './cluster-history.ts';
 import { history } from './history.ts';
 import { payload } from './payload.ts';
+import { parseUpstream } from './real-upstream.ts';
 import { sizes } from './sizes.ts';
 import { holds, type Row, renderTable } from './table.ts';
 import { type BenchWorld, say, startBenchWorld } from './world.ts';
 
 /** Each measures one row or some that share their work. */
 const measurements: Readonly<
-  Record<string, (world: BenchWorld, repeats: number) => Promise<Row[]>>
+  Record<
+    string,
+    (world: BenchWorld, repeats: number, upstream: string | undefined) => Promise<Row[]>
+  >
 > = {
   ...{ answers, history, payload, warm, cold, efficiency, sizes },
   'cluster-answers': clusterAnswers,
   'cluster-history': clusterHistory,
   'cluster-builds': clusterBuilds,
+  'cluster-upstream': clusterUpstream,
 };
 
 /**
@@ -32,14 +37,22 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     // `small` tries whether it works; its figures say little.
     demo: { type: 'string', default: 'real' },
+    // A clone of tektoncd/pipeline, and a commit in it.
+    upstream: { type: 'string' },
   },
 });
 const chosen = values.only ?? Object.keys(measurements);
 const unknown = chosen.filter((name) => !(name in measurements));
-const { demo } = values;
-if (unknown.length > 0 || !(Number(values.repeats) >= 1) || (demo !== 'real' && demo !== 'small')) {
+const { demo, upstream } = values;
+const misnamed = upstream !== undefined && parseUpstream(upstream) === undefined;
+if (
+  unknown.length > 0 ||
+  misnamed ||
+  !(Number(values.repeats) >= 1) ||
+  (demo !== 'real' && demo !== 'small')
+) {
   process.stderr.write(
-    `usage: node test/bench/main.ts [--only ${Object.keys(measurements).join('|')}]… [--repeats N] [--json] [--demo real|small]\n`,
+    `usage: node test/bench/main.ts [--only ${Object.keys(measurements).join('|')}]… [--repeats N] [--json] [--demo real|small] [--upstream CLONE@COMMIT]\n`,
   );
   process.exit(2);
 }
@@ -49,7 +62,7 @@ const rows: Row[] = [];
 {
   await using world = await startBenchWorld(demo);
   for (const name of chosen)
-    rows.push(...((await measurements[name]?.(world, Number(values.repeats))) ?? []));
+    rows.push(...((await measurements[name]?.(world, Number(values.repeats), upstream)) ?? []));
 }
 say(`all took ${((performance.now() - began) / 60_000).toFixed(1)} minutes`);
 if (values.json) {

@@ -20,10 +20,11 @@ export interface ClusterDemo extends AsyncDisposable {
 
 const examples = join(import.meta.dirname, '../../examples');
 
-/** Starts it. The registry keeps the base images for later runs. */
+/** Starts it. The registry keeps the base images for later runs. `change` may put something else in the place of what is served. */
 export async function startClusterDemo(
   cluster: TestCluster,
   size: DemoSize = 'small',
+  change: (made: Pick<ClusterDemo, 'repositories' | 'product'>) => void = () => {},
 ): Promise<ClusterDemo> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-cluster-demo-'));
   const repositories = join(folder, 'repositories');
@@ -31,6 +32,7 @@ export async function startClusterDemo(
   const product = join(folder, 'product.yaml');
   const text = readFileSync(join(examples, 'demo/product.yaml'), 'utf8');
   writeFileSync(product, productOf(size === 'real' ? withFurtherProduct(text) : text));
+  change({ repositories, product });
   const server = await startGitServer(repositories, 0, cluster.host);
   execFileSync(join(examples, 'base-images.sh'), [cluster.registry], {
     env: { ...process.env, REGISTRY_AUTH_FILE: join(cluster.pushSecret, 'config.json') },
