@@ -171,12 +171,29 @@ describeOnOurs('the installed service', {}, () => {
     expect(await finished(tag)).toMatchObject({ state: 'succeeded', attempt: 1 });
   });
 
-  test('tells of builds whose runs were pruned what it told before, in a fresh replica', async () => {
+  test('tells of builds whose runs are gone what it told before, in a fresh replica', async () => {
+    const { kubectl } = service.space;
     const read = async (path: string) => (await service.get(await anyReplica(), path)).body;
     const list = async () => withoutTimes(await read(`/api/builds?component=${component}`));
     const before = await list();
-    const { tag } = await read('/api/builds?name=fifty').then(({ builds }) => builds[0]);
-    await service.space.kubectl(['delete', 'pipelineruns', '--all']);
+    const { tag, pipelinerun } = await read('/api/builds?name=fifty').then(
+      ({ builds }) => builds[0],
+    );
+
+    // One that ended long ago is removed by the CronJob, and no other.
+    const longAgo = JSON.stringify({ status: { completionTime: '2026-01-01T00:00:00Z' } });
+    const status = ['--subresource=status', '--type=merge', '--patch', longAgo];
+    await kubectl(['patch', 'pipelinerun', pipelinerun, ...status]);
+    await kubectl(['create', 'job', 'prune-now', '--from=cronjob/tributary-prune']);
+    await kubectl(['wait', '--for=condition=complete', 'job/prune-now', '--timeout=60s']);
+    expect((await kubectl(['logs', 'job/prune-now'])).split('\n')).toEqual([
+      `removed  ${pipelinerun}`,
+      expect.stringMatching(/^1 runs of builds/),
+      '',
+    ]);
+    expect(await runsOf('fifty')).toBe('');
+
+    await kubectl(['delete', 'pipelineruns', '--all']);
     await service.kill(...(await service.whole()));
     expect(await list()).toEqual(before);
     expect((await service.follow(tag)).events.map(({ kind }) => kind)).toEqual(
