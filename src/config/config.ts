@@ -187,7 +187,9 @@ export const Configuration = z.strictObject({
         .int()
         .min(1)
         .optional()
-        .describe('Step processes at once; default: the number of cores.'),
+        .describe(
+          'Step processes at once; on a cluster, pods that images of one group are shared among where they need not wait for each other. Default: the number of cores, there those that `prepare` sees.',
+        ),
       'step-minutes': z
         .number()
         .min(0.1)
