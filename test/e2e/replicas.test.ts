@@ -10,7 +10,7 @@ import { forever } from '../../src/engine/engine-rig.ts';
 import { rigTest } from '../../src/engine/rig-test.ts';
 import { tagLabel } from '../../src/engine/tekton/run-names.ts';
 import type { Tag } from '../../src/plan/names.ts';
-import { testCluster } from '../support/cluster.ts';
+import { describeOnOurs, testCluster } from '../support/cluster.ts';
 import { layLine } from '../support/cuttable-line.ts';
 import { demoBuild } from '../support/demo-build.ts';
 import { makeTektonRig, type TektonRig } from '../support/tekton-rig.ts';
@@ -140,88 +140,6 @@ describe('on a cluster', { concurrent: true }, () => {
     expect((await fresh.list({ limit: 10 })).builds).toEqual([await fresh.get(build.tag)]);
   });
 
-  test('a pod that somebody deletes is made again, and nothing else happens', async ({
-    rig,
-    finished,
-  }) => {
-    const build = demoBuild();
-    await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, ...steps.slice(1)]);
-    await rig.engine.submit(build);
-    const watching = eventsOf(rig.engine, build.tag);
-    await begun(rig, build.lock.name, 'image/one', 1);
-    await deletePods(rig, 'images');
-    await begun(rig, build.lock.name, 'image/one', 2);
-    await rig.release(build.lock.name);
-    expect((await watching).at(-1)?.kind).toBe('succeeded');
-    expect(await finished(build.tag)).toMatchObject({ state: 'succeeded', attempt: 1 });
-  });
-
-  test('a pod that the cluster ends fails its step, with what was followed of its log; asked again, it goes on', async ({
-    rig,
-    until,
-    finished,
-  }) => {
-    const build = demoBuild();
-    await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, steps[2]]);
-    await rig.engine.submit(build);
-    await until(build.tag, 'step-started', 'image/one');
-    const log = textOf(await rig.engine.log(build.tag, 'image/one', true, forever));
-    await endPods(rig, 'images');
-    expect(await finished(build.tag)).toMatchObject({
-      state: 'failed',
-      failure: { reason: 'step-crashed', owner: 'infrastructure', step: 'image/one' },
-    });
-    expect(await log).toMatch(/^compiling\n\[this log may lack its end: .*\]\n$/);
-    await rig.script(build.lock.name, steps);
-    expect(await rig.engine.submit(build)).toMatchObject({ kind: 'restarted' });
-    expect(await finished(build.tag)).toMatchObject({ state: 'succeeded', attempt: 2 });
-  });
-
-  test('a pod that is evicted is made again, or fails its step, whichever Tekton sees; asked again, it goes on', async ({
-    rig,
-    finished,
-  }) => {
-    const build = demoBuild();
-    await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, ...steps.slice(1)]);
-    await rig.engine.submit(build);
-    await begun(rig, build.lock.name, 'image/one', 1);
-    await evictPods(rig, 'images');
-    await vi.waitFor(async () => {
-      const again = rig.server.starts(build.lock.name, 'image/one') === 2;
-      expect(again || (await rig.engine.get(build.tag))?.state === 'failed').toBe(true);
-    }, 60_000);
-    await rig.release(build.lock.name);
-    const first = await finished(build.tag);
-    if (first.state === 'failed') {
-      const { reason, owner, step } = first.failure ?? {};
-      expect({ reason, owner, step }).toEqual({
-        ...{ reason: 'step-crashed', owner: 'infrastructure', step: 'image/one' },
-      });
-      await rig.engine.submit(build);
-    }
-    expect(await finished(build.tag)).toMatchObject({ state: 'succeeded' });
-    expect(rig.server.starts(build.lock.name, 'image/one')).toBe(2);
-  });
-
-  test('a task whose pod the cluster ends is begun again where the configuration says so', async ({
-    rig,
-    finished,
-  }) => {
-    const { tasks } = rig.settings;
-    const images = { ...tasks.images, retries: 1 };
-    const engine = rig.another({ settings: { ...rig.settings, tasks: { ...tasks, images } } });
-    const build = demoBuild();
-    await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, steps[2]]);
-    await engine.submit(build);
-    const watching = eventsOf(engine, build.tag);
-    await begun(rig, build.lock.name, 'image/one', 1);
-    await endPods(rig, 'images');
-    await begun(rig, build.lock.name, 'image/one', 2);
-    await rig.release(build.lock.name);
-    expect((await watching).at(-1)?.kind).toBe('succeeded');
-    expect(await finished(build.tag)).toMatchObject({ state: 'succeeded', attempt: 1 });
-  });
-
   test('a run that somebody removes ends for whoever watches, and may be asked for again', async ({
     rig,
     until,
@@ -332,5 +250,89 @@ describe('on a cluster', { concurrent: true }, () => {
     expect(await finished(build.tag)).toMatchObject({
       failure: { reason: 'step-timeout', step: 'bundle', owner: 'infrastructure' },
     });
+  });
+});
+
+describeOnOurs('on a cluster that loses pods', { concurrent: true }, () => {
+  test('a pod that somebody deletes is made again, and nothing else happens', async ({
+    rig,
+    finished,
+  }) => {
+    const build = demoBuild();
+    await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, ...steps.slice(1)]);
+    await rig.engine.submit(build);
+    const watching = eventsOf(rig.engine, build.tag);
+    await begun(rig, build.lock.name, 'image/one', 1);
+    await deletePods(rig, 'images');
+    await begun(rig, build.lock.name, 'image/one', 2);
+    await rig.release(build.lock.name);
+    expect((await watching).at(-1)?.kind).toBe('succeeded');
+    expect(await finished(build.tag)).toMatchObject({ state: 'succeeded', attempt: 1 });
+  });
+
+  test('a pod that the cluster ends fails its step, with what was followed of its log; asked again, it goes on', async ({
+    rig,
+    until,
+    finished,
+  }) => {
+    const build = demoBuild();
+    await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, steps[2]]);
+    await rig.engine.submit(build);
+    await until(build.tag, 'step-started', 'image/one');
+    const log = textOf(await rig.engine.log(build.tag, 'image/one', true, forever));
+    await endPods(rig, 'images');
+    expect(await finished(build.tag)).toMatchObject({
+      state: 'failed',
+      failure: { reason: 'step-crashed', owner: 'infrastructure', step: 'image/one' },
+    });
+    expect(await log).toMatch(/^compiling\n\[this log may lack its end: .*\]\n$/);
+    await rig.script(build.lock.name, steps);
+    expect(await rig.engine.submit(build)).toMatchObject({ kind: 'restarted' });
+    expect(await finished(build.tag)).toMatchObject({ state: 'succeeded', attempt: 2 });
+  });
+
+  test('a pod that is evicted is made again, or fails its step, whichever Tekton sees; asked again, it goes on', async ({
+    rig,
+    finished,
+  }) => {
+    const build = demoBuild();
+    await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, ...steps.slice(1)]);
+    await rig.engine.submit(build);
+    await begun(rig, build.lock.name, 'image/one', 1);
+    await evictPods(rig, 'images');
+    await vi.waitFor(async () => {
+      const again = rig.server.starts(build.lock.name, 'image/one') === 2;
+      expect(again || (await rig.engine.get(build.tag))?.state === 'failed').toBe(true);
+    }, 60_000);
+    await rig.release(build.lock.name);
+    const first = await finished(build.tag);
+    if (first.state === 'failed') {
+      const { reason, owner, step } = first.failure ?? {};
+      expect({ reason, owner, step }).toEqual({
+        ...{ reason: 'step-crashed', owner: 'infrastructure', step: 'image/one' },
+      });
+      await rig.engine.submit(build);
+    }
+    expect(await finished(build.tag)).toMatchObject({ state: 'succeeded' });
+    expect(rig.server.starts(build.lock.name, 'image/one')).toBe(2);
+  });
+
+  test('a task whose pod the cluster ends is begun again where the configuration says so', async ({
+    rig,
+    finished,
+  }) => {
+    const { tasks } = rig.settings;
+    const images = { ...tasks.images, retries: 1 };
+    const engine = rig.another({ settings: { ...rig.settings, tasks: { ...tasks, images } } });
+    const build = demoBuild();
+    await rig.script(build.lock.name, [{ ...steps[0], does: 'wait' }, steps[2]]);
+    await engine.submit(build);
+    const watching = eventsOf(engine, build.tag);
+    await begun(rig, build.lock.name, 'image/one', 1);
+    await endPods(rig, 'images');
+    await begun(rig, build.lock.name, 'image/one', 2);
+    await rig.release(build.lock.name);
+    expect((await watching).at(-1)?.kind).toBe('succeeded');
+    expect(await finished(build.tag)).toMatchObject({ state: 'succeeded', attempt: 1 });
   });
 });
