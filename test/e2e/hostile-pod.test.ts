@@ -33,7 +33,8 @@ for home in $HOME /root /tekton/home /var/lib/tributary; do
   mkdir -p $home/.docker && echo '{"auths": {}, "credsStore": "planted"}' >$home/.docker/config.json
 done
 mkdir -p /tekton/results && echo registry.example.com/planted | tee /tekton/results/IMAGE_URL >/tekton/results/IMAGES
-busybox setsid perl -e '$0 = "left-behind"; sleep 600' </dev/null &`,
+busybox setsid perl -e '$0 = "left-behind"; sleep 600' </dev/null &
+sleep 0.2`,
   forks: "perl -e 'while (1) { fork }' & sleep 60",
   disk: "perl -e 'for $name (1 .. 1e9) { open F, q(>), $name; print F q(x) x 2e7; close F }'",
 } as const;
@@ -82,16 +83,18 @@ COPY --from=build /src/marker /marker
 function runEscaped(attack: Escaped) {
   const where = { remote: pods.small.remote, namespace: pods.space.name };
   const told = { attack, ...where, others: others(attack) };
-  const command = ['node', '--input-type=module', '--eval', support('escaped.mjs')];
-  return pods.run(attack, (task: Task) => ({
-    ...task,
-    spec: {
-      ...task.spec,
-      steps: task.spec.steps.map((step) =>
-        step.name === 'run' ? { ...step, command: [...command, JSON.stringify(told)] } : step,
-      ),
-    },
-  }));
+  const program = ['node', '--input-type=module', '--eval', support('escaped.mjs')];
+  return pods.run(attack, (task) => running(task, [...program, JSON.stringify(told)]));
+}
+
+/** Looks in the container, when our program is over there, for a process of the sandbox. */
+const thenLook =
+  'tributary task run; ended=$?; grep -als "left-behin[d]" /proc/[0-9]*/cmdline | sed "s/^/LOOT: left behind, /"; exit $ended';
+
+/** The same task, whose container `run` does something else. */
+function running(task: Task, command: readonly string[]): Task {
+  const steps = task.spec.steps.map((step) => (step.name === 'run' ? { ...step, command } : step));
+  return { ...task, spec: { ...task.spec, steps } };
 }
 
 /** What the unit of an attack must not write: another image's key, the seed that all builds share, what a task tells. */
@@ -124,8 +127,11 @@ const readable = ({ messages, logs }: TaskOutcome) =>
   JSON.stringify(messages) + [...logs.values()].map(({ content }) => content.toString()).join('');
 
 describeOnOurs('code in a RUN', { concurrent: true, timeout: 200_000 }, () => {
-  test('reaches nothing of its pod or its cluster: no token, file, environment, process, key, server, nor other rights', async () => {
-    const { succeeded, outcome, results } = await pods.run('pry');
+  test('reaches nothing of its pod or its cluster: no token, file, environment, process, key, server, nor other rights; and leaves no process behind', async () => {
+    const { succeeded, outcome, results, logOf } = await pods.run('pry', (task) =>
+      running(task, ['sh', '-c', thenLook]),
+    );
+    expect(lootIn(await logOf('run'))).toEqual([]);
     const log = outcome.logs.get('image~pry.log')?.content.toString() ?? '';
     expect(lootIn(log)).toEqual([]);
     expect(log).toContain('everything was tried');
