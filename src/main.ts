@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createGitHttp } from './adapters/git/git-http.ts';
 import { createApp } from './api/app.ts';
 import { createMetrics } from './api/metrics.ts';
-import { countOpen, observed } from './api/observe-builds.ts';
+import { observed } from './api/observe-builds.ts';
 import { FailureError } from './builds/failure.ts';
 import { checkAccess } from './cli/open-access.ts';
 import { findProduct, openOwnService } from './cli/open-own-service.ts';
@@ -35,7 +35,7 @@ export async function startService(
 
   const closing = new AbortController();
   const since = new Date().toISOString();
-  const metrics = createMetrics(() => countOpen(own.engine));
+  const metrics = createMetrics(() => own.engine.countOpen());
   const own = await openOwnService({
     configuration: { ...configuration, url },
     environment: options.environment,

@@ -1,10 +1,9 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { OpenBuilds } from '../engine/engine.ts';
 import type { App, Metrics } from './parts.ts';
 
 /** Makes the instruments; `openBuilds` is asked at every scrape. */
-export function createMetrics(
-  openBuilds: () => Promise<Readonly<Record<'queued' | 'running', number>>>,
-): Metrics {
+export function createMetrics(openBuilds: () => Promise<OpenBuilds>): Metrics {
   const registry = new Registry();
   const registers = [registry];
   return {

@@ -3,7 +3,7 @@ import { exampleBuild, failure } from '../../test/support/fake-service.ts';
 import type { BuildChange, BuildEvent } from '../builds/event.ts';
 import type { Engine } from '../engine/engine.ts';
 import { createMetrics } from './metrics.ts';
-import { countOpen, observed } from './observe-builds.ts';
+import { observed } from './observe-builds.ts';
 
 const since = '2026-11-23T10:00:00.000Z';
 
@@ -90,8 +90,4 @@ test('what became of earlier attempts is not counted again', async () => {
     2,
   );
   expect(text).toContain('tributary_builds_finished_total{state="failed",reason="bad-bundle"} 1');
-});
-
-test('open builds are counted over all pages', async () => {
-  expect(await countOpen(engineWith([], 250))).toEqual({ queued: 0, running: 250 });
 });

@@ -91,24 +91,3 @@ function countEnd(event: BuildEvent, { finished }: Metrics): void {
 function wasReused({ output }: Extract<BuildEvent, { kind: 'step-finished' }>): boolean {
   return output !== null && 'reused' in output && output.reused;
 }
-
-/** How many builds wait and run, for the gauge. */
-export async function countOpen(
-  engine: Engine,
-): Promise<Readonly<Record<'queued' | 'running', number>>> {
-  const count = async (state: 'queued' | 'running') => {
-    let builds = 0;
-    for (let after: string | null | undefined; after !== null; ) {
-      const page = await engine.list({
-        state,
-        limit: 100,
-        ...(after === undefined ? {} : { after }),
-      });
-      builds += page.builds.length;
-      after = page.next;
-    }
-    return builds;
-  };
-  const [queued, running] = await Promise.all([count('queued'), count('running')]);
-  return { queued, running };
-}

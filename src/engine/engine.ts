@@ -23,6 +23,11 @@ export interface BuildPage {
   readonly incomplete?: Failure;
 }
 
+export interface OpenBuilds {
+  readonly queued: number;
+  readonly running: number;
+}
+
 /**
  * `created`: this call made the run. `known`: the same lock was asked before and its build is
  * queued, running, succeeded or failed by its code. `restarted`: the build was cancelled, expired or
@@ -38,6 +43,8 @@ export interface Engine {
   submit(build: NewBuild): Promise<Submission>;
   get(tag: Tag): Promise<Build | undefined>;
   list(query: BuildQuery): Promise<BuildPage>;
+  /** How many builds wait and run: asked often, and by anybody, so that no build is worked out for it. */
+  countOpen(): Promise<OpenBuilds>;
   /** All events, each once, then live ones until the build ends or `signal`: those of one step in their order, whichever process is asked. */
   events(tag: Tag, signal: AbortSignal): AsyncIterable<BuildEvent>;
   /** Log text of a step's latest attempt, following while it runs if `follow`; undefined where there is no such step. */

@@ -132,6 +132,12 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
       return { builds: builds.map((build) => readStatus(store, build)), next };
     },
 
+    async countOpen() {
+      const open = store.open();
+      const queued = open.filter(({ state }) => state === 'queued').length;
+      return { queued, running: open.length - queued };
+    },
+
     events: (tag, signal) => {
       follow(tag);
       return feeds.follow(tag, AbortSignal.any([signal, closing.signal]));

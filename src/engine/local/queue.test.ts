@@ -25,6 +25,7 @@ test('ten builds at once run two at a time, in the order in which they were aske
     return found.map((build) => build?.queuePosition);
   };
   expect(await positions()).toEqual([null, null, 1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(await rig.engine.countOpen()).toEqual({ queued: 8, running: 2 });
 
   let most = 0;
   let over = false;

@@ -12,6 +12,7 @@ import { alreadyFinished, notFound, stillRunning } from '../refusals.ts';
 import { BuildFeeds } from './build-feeds.ts';
 import { type Attempts, askedOf, latestOf } from './builds-of-runs.ts';
 import type { Cluster } from './cluster.ts';
+import { countOpen } from './count-open.ts';
 import { KnownBuilds } from './known-builds.ts';
 import { listBuilds } from './list-builds.ts';
 import { NewAttempts } from './new-attempts.ts';
@@ -110,6 +111,8 @@ export function createTektonEngine(options: TektonEngineOptions): Engine {
         ...{ runs, past },
         statusOf: (attempts) => builds.status(attempts),
       }),
+
+    countOpen: () => countOpen(runs),
 
     async *events(tag, signal): AsyncGenerator<BuildEvent> {
       const ending = AbortSignal.any([signal, closing.signal]);

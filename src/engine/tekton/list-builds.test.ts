@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { demoBuild } from '../../../test/support/demo-build.ts';
-import { FakeApiServer } from '../../../test/support/fake-api-server.ts';
+import { type ApiObject, FakeApiServer } from '../../../test/support/fake-api-server.ts';
 import { MemoryRegistry } from '../../../test/support/memory-registry.ts';
 import { createKubernetesApi } from '../../adapters/cluster/kubernetes-api.ts';
 import { createTektonCluster } from '../../adapters/cluster/tekton-cluster.ts';
@@ -11,12 +12,15 @@ import { foldBuild } from '../../builds/fold.ts';
 import { Tekton } from '../../config/tekton.ts';
 import type { ComponentName, Tag } from '../../plan/names.ts';
 import type { Engine } from '../engine.ts';
-import { packBuild } from './builds-of-runs.ts';
+import { type Attempts, keptBuild, packBuild } from './builds-of-runs.ts';
+import type { Cluster } from './cluster.ts';
 import { createTektonEngine, type TektonEngineOptions } from './create-tekton-engine.ts';
+import { listBuilds } from './list-builds.ts';
 import type { PastBuild } from './past-builds.ts';
 import { renderPipelineSpec } from './render-pipeline.ts';
 import { renderRun } from './render-run.ts';
 import { outcomeAnnotation, tagLabel } from './run-names.ts';
+import { RunSet } from './run-set.ts';
 
 const path = '/apis/tekton.dev/v1/namespaces/builds/pipelineruns';
 const settings = Tekton.parse({ image: 'tributary' });
@@ -32,12 +36,14 @@ describe('the builds of a namespace', () => {
     await server.stop();
   });
 
+  function clusterOf(): Cluster {
+    const api = createKubernetesApi(server.connection);
+    return createTektonCluster(api, { namespace: 'builds', selector: tagLabel });
+  }
+
   function open(past: TektonEngineOptions['past'] = none): Engine {
     engine = createTektonEngine({
-      cluster: createTektonCluster(createKubernetesApi(server.connection), {
-        namespace: 'builds',
-        selector: tagLabel,
-      }),
+      cluster: clusterOf(),
       ...{ settings, past, url: undefined, notify: () => {}, now: () => new Date() },
       registry: async () => new MemoryRegistry(),
       report: (text) => {
@@ -137,6 +143,46 @@ describe('the builds of a namespace', () => {
     expect(await engine.get(tag)).toMatchObject({ name: 'build-7', state: 'succeeded' });
     const asked = server.requests.slice(before).filter((one) => !one.startsWith('WATCH'));
     expect(asked).toEqual([`GET ${path}/${pipelinerun}`, `GET ${path}/${pipelinerun}-r2`]);
+  });
+
+  test('that run are worked out some at a time, and listed in their order', async () => {
+    const names = Array.from({ length: 25 }, (_, index) => `build-${index}`);
+    for (const [index, name] of names.entries()) finish(name, index);
+    open();
+    const runs = new RunSet(clusterOf());
+    let now = 0;
+    let most = 0;
+    const statusOf = async (attempts: Attempts) => {
+      most = Math.max(most, ++now);
+      await sleep(20 * Math.random());
+      now -= 1;
+      return keptBuild(attempts[0]) ?? Promise.reject(new Error('not kept'));
+    };
+    const page = await listBuilds({ limit: 22 }, { runs, past: none, statusOf });
+    expect(page.builds.map(({ name }) => name)).toEqual(names.toReversed().slice(0, 22));
+    const rest = await listBuilds(
+      { limit: 3, after: page.next ?? '' },
+      { runs, past: none, statusOf },
+    );
+    expect(rest).toMatchObject({ builds: [2, 1, 0].map((name) => ({ name: `build-${name}` })) });
+    expect(rest.next).toBeNull();
+    expect(most).toBe(10);
+    runs.close();
+  });
+
+  test('are counted by what their runs tell, without anything else being read', async () => {
+    finish('over', 1);
+    open();
+    for (const name of ['waits', 'runs', 'begins']) await engine.submit(demoBuild(name));
+    for (const name of ['runs', 'begins']) {
+      const run = server.get(path, demoBuild(name).pipelinerun) as ApiObject;
+      server.put(path, { ...run, status: { startTime: '2026-01-01T00:00:00Z' } });
+    }
+    await engine.close();
+    open();
+    const before = server.requests.length;
+    expect(await engine.countOpen()).toEqual({ queued: 1, running: 2 });
+    expect(server.requests.slice(before).filter((one) => !one.endsWith(` ${path}`))).toEqual([]);
   });
 
   test('that were pruned come after those that are there, from their records', async () => {

@@ -30,7 +30,10 @@ interface Entry {
   read(): Promise<Build | undefined>;
 }
 
-/** Builds that are worked out at once. */
+/** Builds of a page that are worked out at once: each may have to wait for what the cluster and the registry tell. */
+const atOnce = 10;
+
+/** Records that are read at once. */
 const limit = pLimit(4);
 
 /**
@@ -39,17 +42,34 @@ const limit = pLimit(4);
  */
 export async function listBuilds(query: BuildQuery, options: ListOptions): Promise<BuildPage> {
   const registry = new Asking();
+  const rest = entries(query, options, registry);
   const builds: Build[] = [];
-  let last: string | undefined;
-  for await (const entry of entries(query, options, registry)) {
-    // One more than the page holds tells whether there is another.
-    if (builds.length === query.limit) return pageOf(builds, last ?? null, registry);
-    const build = await entry.read();
-    if (build === undefined) continue;
-    builds.push(build);
-    last = entry.place;
+  let last: string | null = null;
+  while (builds.length < query.limit) {
+    // All of them have room, so none is worked out in vain.
+    const some = await take(rest, Math.min(atOnce, query.limit - builds.length));
+    if (some.length === 0) return pageOf(builds, null, registry);
+    const read = await Promise.all(some.map((entry) => entry.read()));
+    for (const [index, build] of read.entries()) {
+      if (build === undefined) continue;
+      builds.push(build);
+      last = some[index]?.place ?? last;
+    }
   }
-  return pageOf(builds, null, registry);
+  // One more than the page holds tells whether there is another.
+  const more = await take(rest, 1);
+  return pageOf(builds, more.length === 0 ? null : last, registry);
+}
+
+/** The next `count` of them, or fewer where there are no more. */
+async function take<Item>(rest: AsyncGenerator<Item>, count: number): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  while (items.length < count) {
+    const { done, value } = await rest.next();
+    if (done) break;
+    items.push(value);
+  }
+  return items;
 }
 
 function pageOf(builds: readonly Build[], next: string | null, { trouble }: Asking): BuildPage {
