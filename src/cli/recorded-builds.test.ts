@@ -25,15 +25,29 @@ describe('the builds of records', () => {
   let registry: Registry;
   let past: PastBuilds;
   let folder: string;
+  /** What manifests the registry was asked for. */
+  let looked: string[];
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tributary-records-'));
     server = await startRegistry();
     const parsed = Configuration.parse({
-      remotes: { demo: { push: `${server.host}/demo`, insecure: true, default: true } },
+      remotes: {
+        demo: { push: `${server.host}/demo`, insecure: true, default: true },
+        other: { push: `${server.host}/other`, insecure: true },
+      },
     });
     const configuration: LoadedConfiguration = { ...parsed, state: folder, file: 'config.yaml' };
     registry = await createRegistry(configuration, { folder });
-    past = recordedBuilds(configuration, async () => registry, { folder });
+    looked = [];
+    const looking: Registry = {
+      ...registry,
+      manifest: (reference) => {
+        looked.push(reference);
+        return registry.manifest(reference);
+      },
+    };
+    const most = { builds: 1, summaries: 100 };
+    past = recordedBuilds(configuration, async () => looking, { folder }, most);
   });
   afterEach(async () => {
     await server.close();
@@ -94,11 +108,19 @@ describe('the builds of records', () => {
     expect(await past.find('three-000000' as Tag)).toBeUndefined();
   });
 
-  test('are told as they were a moment ago, to who is content with that', async () => {
-    const { tag } = await record('one');
-    expect(await past.find(tag)).toBeDefined();
-    await server.close();
-    expect(await past.find(tag, 60_000)).toMatchObject({ build: { tag } });
+  test('are summed up after one look at each, where it was listed, however few are kept whole', async () => {
+    const tags = [(await record('one')).tag, (await record('two')).tag];
+    await past.tags();
+    const summaries = () => Promise.all(tags.map((tag) => past.summary(tag)));
+    const first = await summaries();
+    expect(first).toMatchObject([
+      { name: 'one', state: 'failed', requester: demoBuild().requester },
+      { name: 'two', components: Object.keys(demoBuild().read) },
+    ]);
+    expect(looked.filter((one) => one.includes('/other/'))).toEqual([]);
+    const before = looked.length;
+    expect(await summaries()).toEqual(first);
+    expect(looked).toHaveLength(before);
   });
 
   test('are not what somebody else put in the place of a record', async () => {

@@ -24,6 +24,7 @@ import { pushBusyboxImage } from './busybox-image.ts';
 import type { TestCluster } from './cluster.ts';
 import { demoBuild } from './demo-build.ts';
 import { MemoryRegistry } from './memory-registry.ts';
+import { pastOf } from './past-of.ts';
 import { startTaskServer, type TaskServer } from './task-server.ts';
 
 /** The Tekton engine in a namespace of its own, over pods that do as they are told. */
@@ -58,7 +59,7 @@ export async function makeTektonRig(cluster: TestCluster): Promise<TektonRig> {
       cluster: createTektonCluster(api, { namespace, selector: tagLabel }),
       ...{ settings, url: 'http://127.0.0.1:8080', notify: () => {}, now: () => new Date() },
       registry: async () => registry,
-      past: { find: async () => undefined, tags: async () => [] },
+      past: pastOf([]),
       report: (text, error) => process.stderr.write(`${text}: ${String(error)}\n`),
       ...options,
     });

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { demoBuild } from '../../../test/support/demo-build.ts';
 import { type ApiObject, FakeApiServer } from '../../../test/support/fake-api-server.ts';
 import { MemoryRegistry } from '../../../test/support/memory-registry.ts';
+import { pastOf } from '../../../test/support/past-of.ts';
 import { createKubernetesApi } from '../../adapters/cluster/kubernetes-api.ts';
 import { createTektonCluster } from '../../adapters/cluster/tekton-cluster.ts';
 import type { Build } from '../../builds/build.ts';
@@ -42,7 +43,7 @@ describe('the engine of a cluster', () => {
       settings: Tekton.parse({ image: 'tributary' }),
       ...{ url: undefined, now: () => new Date() },
       registry: async () => new MemoryRegistry(),
-      past: { find: async () => undefined, tags: async () => [] },
+      past: pastOf([]),
       notify: (build, targets, moment) =>
         void told.push(`${moment} ${build.state} ${targets.join()}`),
       report: () => {},
@@ -282,7 +283,7 @@ describe('the engine of a cluster', () => {
     }));
     const build: Build = foldBuild(asked, events);
     const past = { asked, build, events, log: async () => undefined };
-    const engine = open({ past: { find: async () => past, tags: async () => [asked.tag] } });
+    const engine = open({ past: pastOf([past]) });
     expect(await engine.get(asked.tag)).toMatchObject({ state: 'cancelled', attempt: 3 });
     expect(await engine.submit(asked)).toMatchObject({
       ...{ kind: 'restarted', build: { attempt: 4, pipelinerun: `${asked.pipelinerun}-r4` } },
@@ -291,7 +292,7 @@ describe('the engine of a cluster', () => {
 
   test('creates a run also where the registry does not say whether there was one before', async () => {
     const find = () => Promise.reject(new Error('connection refused'));
-    const engine = open({ past: { find, tags: async () => [] } });
+    const engine = open({ past: pastOf([], { find }) });
     expect(await engine.submit(demoBuild())).toMatchObject({ kind: 'created' });
     await expect(engine.get(demoBuild('other').tag)).rejects.toThrow('connection refused');
   });

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { demoBuild } from '../../../test/support/demo-build.ts';
 import { type ApiObject, FakeApiServer } from '../../../test/support/fake-api-server.ts';
 import { MemoryRegistry } from '../../../test/support/memory-registry.ts';
+import { pastOf } from '../../../test/support/past-of.ts';
 import { createKubernetesApi } from '../../adapters/cluster/kubernetes-api.ts';
 import { createTektonCluster } from '../../adapters/cluster/tekton-cluster.ts';
 import type { BuildState } from '../../builds/build.ts';
@@ -189,10 +190,7 @@ describe('the builds of a namespace', () => {
     finish('there', 1);
     const both = finish('both', 2);
     const past = ['pruned', 'old'].map((name, index) => pastBuild(name, index));
-    open({
-      find: async (tag) => past.find(({ asked }) => asked.tag === tag),
-      tags: async () => [both, ...past.map(({ asked }) => asked.tag)],
-    });
+    open(pastOf(past, { tags: async () => [both, ...past.map(({ asked }) => asked.tag)] }));
     const first = await engine.list({ limit: 3 });
     expect(first.builds.map(({ name }) => name)).toEqual(['both', 'there', 'old']);
     const second = await engine.list({ limit: 3, after: first.next ?? '' });
@@ -212,7 +210,7 @@ describe('the builds of a namespace', () => {
   test('that are there are listed while the registry is away, and the page says what it lacks', async () => {
     finish('there', 1);
     finish('failed', 2, 'failed');
-    open({ find: () => Promise.reject(away), tags: () => Promise.reject(away) });
+    open(pastOf([], { find: () => Promise.reject(away), tags: () => Promise.reject(away) }));
     const page = await engine.list({ limit: 100 });
     expect(page).toMatchObject({ next: null, incomplete: unanswered });
     expect(page.builds.map(({ name }) => name)).toEqual(['failed', 'there']);
@@ -223,16 +221,14 @@ describe('the builds of a namespace', () => {
 
   test('whose records can be read are listed where others cannot', async () => {
     const [good, bad] = [pastBuild('good', 1), pastBuild('bad', 2)];
-    open({
-      find: async (tag) => (tag === good.asked.tag ? good : Promise.reject(away)),
-      tags: async () => [bad.asked.tag, good.asked.tag],
-    });
+    const find = async (tag: Tag) => (tag === good.asked.tag ? good : Promise.reject(away));
+    open(pastOf([bad, good], { find }));
     const page = await engine.list({ limit: 100 });
     expect(page).toMatchObject({ builds: [{ name: 'good' }], incomplete: unanswered });
   });
 
   test('fail as a whole where something else is wrong than the registry', async () => {
-    open({ find: async () => undefined, tags: () => Promise.reject(new Error('a bug')) });
+    open(pastOf([], { tags: () => Promise.reject(new Error('a bug')) }));
     await expect(engine.list({ limit: 100 })).rejects.toThrow('a bug');
   });
 });
@@ -241,7 +237,7 @@ const away = new FailureError({
   ...{ reason: 'registry-unavailable', detail: 'The registry is away.', hint: 'Ask again.' },
 });
 
-const none: TektonEngineOptions['past'] = { find: async () => undefined, tags: async () => [] };
+const none = pastOf([]);
 
 function pastBuild(name: string, year: number): PastBuild {
   const asked = demoBuild(name);

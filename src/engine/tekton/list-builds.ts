@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { AskedBuild, Build } from '../../builds/build.ts';
+import type { Build } from '../../builds/build.ts';
 import { type Failure, FailureError } from '../../builds/failure.ts';
 import type { Tag } from '../../plan/names.ts';
 import type { BuildPage, BuildQuery } from '../engine.ts';
@@ -13,7 +13,7 @@ import {
   placeOf,
 } from './builds-of-runs.ts';
 import type { ClusterRun } from './cluster.ts';
-import type { PastBuilds } from './past-builds.ts';
+import type { PastBuilds, PastSummary } from './past-builds.ts';
 import { componentLabel, labelValue, nameLabel, requesterLabel } from './run-names.ts';
 import { type RunSet, tagOf } from './run-set.ts';
 
@@ -119,9 +119,6 @@ async function* entries(
 
 const pastMark = 'record ';
 
-/** Milliseconds: a record is written once. */
-const recordsMayBe = 60_000;
-
 async function* pastEntries(
   /** Tags as label values. */
   present: ReadonlySet<string>,
@@ -131,17 +128,23 @@ async function* pastEntries(
 ): AsyncGenerator<Entry> {
   const all = (await registry.ask(() => past.tags())) ?? [];
   const tags = all.filter((tag) => !present.has(labelValue(tag)));
-  const find = (tag: Tag) => registry.ask(() => past.find(tag, recordsMayBe));
-  const found = await Promise.all(tags.map((tag) => limit(() => find(tag))));
+  const summary = (tag: Tag) => registry.ask(() => past.summary(tag));
+  const found = await Promise.all(tags.map((tag) => limit(() => summary(tag))));
   const sorted = found
     .filter((one) => one !== undefined)
-    .filter(({ asked, build }) => matches(asked, query) && isState(build, query))
-    .map(({ build }) => ({ build, place: `${pastMark}${build.createdAt} ${build.tag}` }))
+    .filter((one) => matches(one, query) && isState(one, query))
+    .map(({ tag, createdAt }) => ({ tag, place: `${pastMark}${createdAt} ${tag}` }))
     .toSorted((one, other) => (one.place < other.place ? 1 : -1));
-  for (const { build, place } of sorted) {
+  for (const { tag, place } of sorted) {
     if (query.after?.startsWith(pastMark) && place >= query.after) continue;
-    yield { place, read: async () => build };
+    yield { place, read: () => readPast(tag, query, past, registry) };
   }
+}
+
+/** The summary may be older than the record. */
+async function readPast(tag: Tag, query: BuildQuery, past: PastBuilds, registry: Asking) {
+  const found = await registry.ask(() => past.find(tag));
+  return found !== undefined && isState(found.build, query) ? found.build : undefined;
 }
 
 /** What can be said without working out a build: what a run says of it in whole is long, and comes last. */
@@ -149,7 +152,9 @@ function mayMatch(attempts: Attempts, query: BuildQuery): boolean {
   const run = latestOf(attempts);
   if (!mayMatchLabels(run, query) || !mayBeState(run, query)) return false;
   const asked = askedOf(run);
-  return asked !== undefined && matches(asked, query);
+  if (asked === undefined) return false;
+  const { lock, read, requester } = asked;
+  return matches({ name: lock.name, components: Object.keys(read), requester }, query);
 }
 
 function mayMatchLabels({ labels }: ClusterRun, query: BuildQuery): boolean {
@@ -174,11 +179,14 @@ function isOpen(state: BuildQuery['state']): boolean {
   return state === 'queued' || state === 'running';
 }
 
-function matches({ lock, read, requester }: AskedBuild, query: BuildQuery): boolean {
+function matches(
+  { name, components, requester }: Pick<PastSummary, 'name' | 'components' | 'requester'>,
+  query: BuildQuery,
+): boolean {
   return (
-    (query.name === undefined || lock.name === query.name) &&
+    (query.name === undefined || name === query.name) &&
     (query.requester === undefined || requester === query.requester) &&
-    (query.component === undefined || Object.hasOwn(read, query.component))
+    (query.component === undefined || components.includes(query.component))
   );
 }
 
@@ -196,6 +204,6 @@ async function readMatching(
   return build !== undefined && isState(build, query) ? build : undefined;
 }
 
-function isState(build: Build, { state }: BuildQuery): boolean {
+function isState(build: Pick<Build, 'state'>, { state }: BuildQuery): boolean {
   return state === undefined || build.state === state;
 }
