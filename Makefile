@@ -40,7 +40,7 @@ e2e: ## the tests on a cluster: that of E2E_KUBECONFIG, else the one that `make 
 	@npm run --silent test:e2e
 
 .PHONY: e2e-long
-e2e-long: ## the same cluster, and what takes many minutes there
+e2e-long: ## the same cluster, and what breaks it for all others meanwhile
 	@if [ -n "$$E2E_KUBECONFIG" ]; then scripts/setup.sh test; else $(MAKE) --silent cluster; fi
 	@npm run --silent test:e2e-long
 

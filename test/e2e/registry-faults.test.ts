@@ -50,7 +50,7 @@ const image = 'image/openshift-pipelines-operator';
 const begins = ({ kind, ...event }: BuildEvent) =>
   kind === 'step-started' && 'step' in event && event.step === image;
 
-describeOnOurs('a registry', { concurrent: true }, () => {
+describeOnOurs('a registry', { concurrent: true, timeout: 400_000 }, () => {
   beforeAll(async () => {
     const cluster = testCluster();
     demo = await startClusterDemo(cluster);
