@@ -78,7 +78,8 @@ test.for(callers)(
 test.for([
   {
     what: 'processes',
-    run: '(while true; do sleep 60 & done); sleep 60',
+    // Fewer than the kernel would refuse: by that it would end itself, before anybody looks.
+    run: 'for i in $(busybox seq 150); do sleep 60 & done; sleep 60',
     limits: { processes: 100 },
   },
   { what: 'memory', run: 'busybox tail /dev/zero', limits: { 'memory-mib': 100 } },
@@ -104,6 +105,20 @@ test.for([
     reason: 'limit-exceeded',
     detail: expect.stringContaining(`used more ${attack.what} than a build may: 100`),
   });
+});
+
+test('the build of an ordinary user yields to us, who look at what it takes', async () => {
+  const home = join(folder, 'yields');
+  await mkdir(join(home, 'context'), { recursive: true });
+  if (isRoot) await command('chown', ['-R', user, home]);
+  const code = program(
+    home,
+    'FROM base\nRUN busybox awk \'{ print "niceness: " $19 }\' /proc/self/stat\n',
+  );
+  const words = [...inNamespace, process.execPath, '--input-type=module', '-e', code];
+  const [become, args, cwd] = asUser(words, home);
+  const { stdout, stderr } = await run(become, args, { cwd });
+  expect(stdout.toString(), stderr).toContain('niceness: 19\n');
 });
 
 function configuration(sandbox = {}) {

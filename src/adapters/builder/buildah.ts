@@ -235,11 +235,14 @@ function buildahCommand(
 
 /**
  * What each process may do by itself. Processes are counted for an ordinary user only: the kernel does not count
- * root's, and would count those of the machine's users where RUN takes an id of theirs.
+ * root's, and would count those of the machine's users where RUN takes an id of theirs. Where no control group holds them, we look at
+ * them ourselves, and they yield to us: among thousands that fork without end we would never have our turn.
  */
 function hardLimits({ limits, privilege }: Machine): string[] {
-  const processes = privilege === 'root' ? [] : [`--nproc=${2 * limits.processes}`];
-  return ['prlimit', `--fsize=${limits.disk}`, ...processes];
+  const file = `--fsize=${limits.disk}`;
+  return privilege === 'root'
+    ? ['prlimit', file]
+    : ['nice', '-n', '19', 'prlimit', file, `--nproc=${2 * limits.processes}`];
 }
 
 interface Folders {
