@@ -34,7 +34,14 @@ const sandbox = z
       .min(32)
       .optional()
       .describe("Memory in MiB, files in memory included; default: half of the machine's."),
-    processes: z.number().int().min(32).default(4096).describe('Processes and threads.'),
+    processes: z
+      .number()
+      .int()
+      .min(32)
+      .optional()
+      .describe(
+        'Processes and threads; default: 4096, in a pod 2048. `podPidsLimit` of the nodes must be above it by 200.',
+      ),
     'disk-mib': z
       .number()
       .int()

@@ -37,7 +37,7 @@ test.for([
 test('who holds a push secret has no capability, and who runs code of a ref has three', () => {
   const { run, fetch, ...others } = taskPhases;
   expect(Object.values(others).flatMap(({ capabilities }) => capabilities)).toEqual([]);
-  expect(run.capabilities).toEqual(['SETUID', 'SETGID', 'SETFCAP']);
+  expect(run.capabilities).toEqual(['SETUID', 'SETGID', 'KILL']);
   expect(fetch.capabilities).toEqual(run.capabilities);
 });
 

@@ -41,22 +41,34 @@ export const taskVariables = {
 export const usualPushSecret = '/etc/tributary-push';
 
 /**
- * What each container of a task does; whether its word counts that a step is finished (`verdicts`); and the capabilities without which it cannot: they are added to none. `push` runs also where `fetch` or
+ * What containers that unpack images begin with: root of a user namespace whose ids are those of the container but its root, each one less. Nothing in
+ * it is root outside, so that the kernel counts its processes (setrlimit(2) exempts root's). In `/etc/subuid` and `/etc/subgid`: `root:1:65535`.
+ */
+export const inOwnNamespace: readonly string[] = [
+  ...['unshare', '--user', '--map-users', '1,0,65535', '--map-groups', '1,0,65535'],
+  ...['--setuid', '0', '--setgid', '0', '--'],
+];
+
+/** Two to make that namespace, and one for whoever ends the container to reach what is in it. */
+const capabilities = ['SETUID', 'SETGID', 'KILL'] as const;
+
+/**
+ * What each container of a task does; whether its word counts that a step is finished (`verdicts`); what its program is started by; and the capabilities without which it cannot: they are added to none. `push` runs also where `fetch` or
  * `run` failed (`onError: continue`), and tells of it. None needs a service account token.
  */
 export const taskPhases = {
   /** From the lock to the plan. Git credentials, push secret; no code of a ref. */
-  prepare: { capabilities: [], verdicts: true },
+  prepare: { verdicts: true, capabilities: [], startedBy: [] },
   /** Brings what the unit reads. Pull credential; base images are unpacked, with their owners. */
-  fetch: { capabilities: ['SETUID', 'SETGID', 'SETFCAP'], verdicts: false },
+  fetch: { verdicts: false, capabilities, startedBy: inOwnNamespace },
   /** Makes it. Code of refs, in the sandbox: no credential, no network needed. */
-  run: { capabilities: ['SETUID', 'SETGID', 'SETFCAP'], verdicts: false },
+  run: { verdicts: false, capabilities, startedBy: inOwnNamespace },
   /** Checks and pushes what was made. Push secret. */
-  push: { capabilities: [], verdicts: true },
+  push: { verdicts: true, capabilities: [], startedBy: [] },
   /** Everything that needs the images. Push secret; no code of a ref. */
-  assemble: { capabilities: [], verdicts: true },
+  assemble: { verdicts: true, capabilities: [], startedBy: [] },
   /** The record. Push secret. */
-  report: { capabilities: [], verdicts: true },
+  report: { verdicts: true, capabilities: [], startedBy: [] },
 } as const;
 
 /** The results of tasks: of `prepare` the first five, of a unit the others where it has made an image, of `assemble` the last. */

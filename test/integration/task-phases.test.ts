@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -44,6 +44,8 @@ beforeAll(async () => {
   const team = { url: `http://127.0.0.1:${port}`, secret: { env: 'NOTIFY_KEY' } };
   rig = serviceRig(inject('demo'), { notify: { team } }, { product: quickProduct });
   folder = await mkdtemp(join(tmpdir(), 'tributary-pods-'));
+  // Containers are not root of the machine.
+  for (const path of [folder, rig.state]) await chmod(path, 0o755);
   registry = await createRegistry(
     Configuration.parse({ remotes: { demo: { push: rig.remote, insecure: true } } }),
     { folder },
@@ -77,7 +79,10 @@ function cluster(run: string, more: Readonly<Record<string, string>> = {}) {
       await mkdir(path, { recursive: true });
     const writes = phase === 'fetch' ? ['in'] : phase === 'run' ? ['out'] : [];
     const { exitCode, output } = await runInPod(folder, {
-      command: [process.execPath, join(ourselves.checkout, 'src/cli.ts'), 'task', phase],
+      command: [
+        ...taskPhases[phase].startedBy,
+        ...[process.execPath, join(ourselves.checkout, 'src/cli.ts'), 'task', phase],
+      ],
       env: {
         ...{ HOME: home, XDG_STATE_HOME: home, TMPDIR: home, XDG_CACHE_HOME: cache },
         PATH: `${join(ourselves.checkout, '.tools/bin')}:${process.env['PATH']}`,

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../src/adapters/processes/command.ts';
 
@@ -10,7 +10,7 @@ export interface PodContainer {
   readonly capabilities: readonly string[];
   /** False: it has a network namespace of its own. */
   readonly network: boolean;
-  /** Folders that it may write into; the rest of the machine it sees read-only, with the same paths. */
+  /** Folders that it may write into, whoever it is, like a pod's volumes; the rest of the machine it sees read-only, with the same paths. */
   readonly writable: readonly string[];
   readonly readOnly: readonly string[];
 }
@@ -28,6 +28,7 @@ export async function runInPod(
   await mkdir(rootfs);
   const ids = join(bundle, 'ids');
   await writeFile(ids, 'root:1:65535\n');
+  for (const path of container.writable) await chmod(path, 0o777);
   await writeFile(join(bundle, 'config.json'), JSON.stringify(specOf(container, ids)));
   const script = 'mount --bind / "$1" && exec runc --root "$2" run --bundle "$3" "$4"';
   const name = `pod-${bundle.slice(-6)}`;

@@ -66,7 +66,7 @@ export async function createBuilder(
     isolation: isolation ?? (privilege === 'pod' ? 'chroot' : 'oci'),
     caches: createCompileCaches({ state, storage, privilege, bases, registry }),
     runtime: configuration.tools.runtime,
-    limits: limitsOf(configuration),
+    limits: limitsOf(configuration, privilege),
   };
   return {
     tools: await builderVersion(),
@@ -137,7 +137,8 @@ async function buildImage(
     join: scratch.groups.join,
   });
   const output = new TailBuffer(64 * 1024);
-  const exit = await run(program, args, {
+  const [limited = program, ...rest] = [...limitsAround(machine), program, ...args];
+  const exit = await run(limited, rest, {
     cwd: scratch.folder,
     env: {
       ...(build.network ? networkOf(process.env) : {}),
@@ -234,15 +235,23 @@ function buildahCommand(
 }
 
 /**
- * What each process may do by itself. Processes are counted for an ordinary user only: the kernel does not count
+ * What each process may do by itself. Processes are counted for an ordinary user only, each id by itself: the kernel does not count
  * root's, and would count those of the machine's users where RUN takes an id of theirs. Where no control group holds them, we look at
  * them ourselves, and they yield to us: among thousands that fork without end we would never have our turn.
  */
 function hardLimits({ limits, privilege }: Machine): string[] {
-  const file = `--fsize=${limits.disk}`;
-  return privilege === 'root'
-    ? ['prlimit', file]
-    : ['nice', '-n', '19', 'prlimit', file, `--nproc=${2 * limits.processes}`];
+  const file = ['prlimit', `--fsize=${limits.disk}`];
+  if (privilege === 'root') return file;
+  const processes = privilege === 'pod' ? [] : [`--nproc=${2 * limits.processes}`];
+  return ['nice', '-n', '19', ...file, ...processes];
+}
+
+/**
+ * What holds the whole sandbox, whatever ids it takes: the namespace that is made under this limit counts for whoever makes it (user_namespaces(7),
+ * RLIMIT_NPROC). In a pod these are our own processes, few of them; an ordinary user may have thousands. More than builds may have, so that it is seen.
+ */
+function limitsAround({ limits, privilege }: Machine): string[] {
+  return privilege === 'pod' ? ['prlimit', `--nproc=${limits.processes + 64}`] : [];
 }
 
 interface Folders {

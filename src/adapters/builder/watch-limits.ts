@@ -21,13 +21,17 @@ export interface MetLimit {
   readonly scarce: boolean;
 }
 
-/** The limits that a configuration sets. */
-export function limitsOf({ limits }: Pick<Configuration, 'limits'>): BuildLimits {
+/** The limits that a configuration sets, or that are usual. */
+export function limitsOf(
+  { limits }: Pick<Configuration, 'limits'>,
+  privilege: Privilege,
+): BuildLimits {
   const { sandbox } = limits;
   const memory = sandbox['memory-mib'];
   return {
     memory: memory === undefined ? machineMemory() / 2 : memory * 2 ** 20,
-    processes: sandbox.processes,
+    // Nodes that limit pods usually allow 4096, in which others have to fit as well.
+    processes: sandbox.processes ?? (privilege === 'pod' ? 2048 : 4096),
     disk: sandbox['disk-mib'] * 2 ** 20,
   };
 }
@@ -50,7 +54,7 @@ export interface WatchOptions {
 export interface LimitWatch extends Disposable {
   /** Aborted when a limit is met. */
   readonly signal: AbortSignal;
-  /** The limit that was met; looks once more, so that a build that is over by then is judged, too. */
+  /** The limit that was met; looks once more, so that a build that is over by then is judged, too. Throws where a look failed. */
   met(): Promise<MetLimit | undefined>;
   /** The process whose descendants are the build. */
   follow(pid: number): void;
@@ -83,6 +87,8 @@ export async function watchLimits(options: WatchOptions): Promise<LimitWatch> {
   };
   const clock = setInterval(() => {
     looking = looking.then(() => (stop.signal.aborted ? undefined : check(false)));
+    // Who asks what was met hears of it.
+    looking.catch(() => stop.abort());
   }, period);
   return {
     signal: stop.signal,

@@ -250,10 +250,19 @@ const packages: Readonly<Record<string, string>> = {
 
 function startFailure(program: string, cwd: string, error: Error): Error {
   const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'EAGAIN') return noMoreProcesses(program);
   // A missing working directory is ENOENT too, and a bug of the caller.
   if (code !== 'ENOENT' && code !== 'EACCES') return error;
   if (!existsSync(cwd)) return new Error(`no such folder to run ${program} in: ${cwd}`);
   return toolMissing(program, code === 'ENOENT' ? 'it is not installed' : 'permission denied');
+}
+
+function noMoreProcesses(program: string): FailureError {
+  return new FailureError({
+    reason: 'step-crashed',
+    detail: `The program ${program} cannot be started: there may be no more processes here.`,
+    hint: 'Let more be: `ulimit -u`, the limit of the container or, on a cluster, `podPidsLimit` of the nodes, which must be above `limits.sandbox.processes` of the configuration by 200.',
+  });
 }
 
 /** The failure of a program that cannot be started, with what to install. */

@@ -8,21 +8,23 @@ export const sandboxFailed = 99;
 
 /**
  * What we may do on this machine. `root`: everything. `user`: an ordinary user, who becomes root of a new
- * user namespace with the ids of /etc/subuid. `namespaced`: root of a user namespace already. `pod`: root of a container, in name alone:
- * it becomes root of a new user namespace with the ids of the container.
+ * user namespace with the ids of /etc/subuid. `namespaced`: root of a user namespace already. `pod`: the same in a container (src/steps/task-input.ts,
+ * `inOwnNamespace`), or root of a container in name alone: it makes a further namespace for each command, with the same ids.
  */
 export type Privilege = 'root' | 'user' | 'namespaced' | 'pod';
 
 /** The privilege of this process. */
 export function privilege(): Privilege {
   if (process.getuid?.() !== 0) return 'user';
+  const ids = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).join(' ');
+  if (ids === '0 1 65535' || !mayMount()) return 'pod';
+  return ids === '0 0 4294967295' ? 'root' : 'namespaced';
+}
+
+function mayMount(): boolean {
   const [, capabilities = '0'] =
     /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-  if ((BigInt(`0x${capabilities}`) & administration) === 0n) return 'pod';
-  return readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).join(' ') ===
-    '0 0 4294967295'
-    ? 'root'
-    : 'namespaced';
+  return (BigInt(`0x${capabilities}`) & administration) !== 0n;
 }
 
 /** CAP_SYS_ADMIN; see capabilities(7). */
@@ -70,8 +72,8 @@ export function contained(
   };
 }
 
-/** The same ids inside as outside: /etc/subuid and /etc/subgid of the container must say `root:1:65535`. */
-const containerIds = ['--map-users', '1,1,65535', '--map-groups', '1,1,65535'];
+/** The same ids inside as outside. */
+const containerIds = ['--map-users', '1,1,65534', '--map-groups', '1,1,65534'];
 
 /**
  * Whether the last words of a {@link contained} command are those of an `unshare` whose command was killed: up to util-linux 2.41 it

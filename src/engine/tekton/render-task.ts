@@ -1,4 +1,4 @@
-import { taskVariables } from '../../steps/task-input.ts';
+import { taskPhases, taskVariables } from '../../steps/task-input.ts';
 import type {
   SecurityContext,
   Task,
@@ -19,7 +19,7 @@ export interface TaskParts {
 
 /** What is particular to a container of it: the program `tributary task <name>`. */
 export interface Container {
-  readonly name: string;
+  readonly name: keyof typeof taskPhases;
   readonly params: readonly Exclude<ParamName, 'image'>[];
   readonly securityContext: SecurityContext;
   readonly mounts?: readonly VolumeMount[];
@@ -93,7 +93,7 @@ function step(container: Container): TaskStep {
   return {
     name,
     image: '$(params.image)',
-    command: ['tributary', 'task', name],
+    command: [...taskPhases[name].startedBy, 'tributary', 'task', name],
     ...(onError && { onError }),
     env: [
       { name: taskVariables.config, value: '/etc/tributary/config.yaml' },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { inOwnNamespace } from '../../steps/task-input.ts';
 import { renderTasks } from './render-tasks.ts';
 import type { TaskStep } from './tekton-api.ts';
 
@@ -24,7 +25,7 @@ const expected = {
   },
   'tributary-unit/fetch': {
     user: 0,
-    added: ['SETUID', 'SETGID', 'SETFCAP'],
+    added: ['SETUID', 'SETGID', 'KILL'],
     readOnlyRoot: false,
     variables: ['RUN', 'TAG', 'LOCK', 'PLAN', 'UNIT', 'REBUILD'],
     more: ['computeResources', 'onError'],
@@ -32,7 +33,7 @@ const expected = {
   },
   'tributary-unit/run': {
     user: 0,
-    added: ['SETUID', 'SETGID', 'SETFCAP'],
+    added: ['SETUID', 'SETGID', 'KILL'],
     readOnlyRoot: false,
     variables: ['RUN', 'TAG', 'LOCK', 'PLAN', 'UNIT', 'REBUILD'],
     more: ['onError'],
@@ -80,7 +81,8 @@ describe.for(Object.entries(expected))('%s', ([id, wanted]) => {
   const { name, command, env, securityContext, volumeMounts, image, ...rest } = container(id);
 
   test('runs the program with its phase, and no script', () => {
-    expect(command).toEqual(['tributary', 'task', name]);
+    const own = wanted.added.length === 0 ? [] : inOwnNamespace;
+    expect(command).toEqual([...own, 'tributary', 'task', name]);
     expect(image).toBe('$(params.image)');
     expect(Object.keys(rest).toSorted()).toEqual(wanted.more);
   });

@@ -1,4 +1,4 @@
-// Code of a ref that has left the sandbox and is root of the container `run`, which `node --eval` runs in its place: tries what can be tried
+// Code of a ref that has left the sandbox and is root of the user namespace in which the container `run` lives, and which `node --eval` runs in its place: tries what can be tried
 // there, and tells what it got as "LOOT: …". Its argument says what, as JSON: {attack, remote, namespace, others}.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -74,16 +74,15 @@ function reachForMore() {
     ['mount', '-o', 'remount,rw', '/pod/in'],
     ['umount', '/proc/kcore'],
     ['mknod', '/tmp/disk', 'b', '8', '0'],
-    ['chroot', '/', 'true'],
-    ['unshare', '--mount', 'true'],
     ['nsenter', '--target', '1', '--net', 'true'],
     ['chown', '1', '/tmp'],
     ['hostname', 'planted'],
+    ['kill', '-0', '1'],
   ])
     if (spawnSync(command[0], command.slice(1)).status === 0) loot(command.join(' '));
-  const [rights] = /^CapBnd:.*$/m.exec(fs.readFileSync('/proc/self/status', 'utf8')) ?? [];
-  // SETGID, SETUID, SETFCAP.
-  if (!/0{8}800000c0$/.test(rights)) loot(rights);
+  // What it is root of: nothing that the container's root has.
+  const ids = fs.readFileSync('/proc/self/uid_map', 'utf8');
+  if (!/^ *0 +1 +65535\n$/.test(ids)) loot(`ids ${ids}`);
 }
 
 async function askCluster() {
