@@ -65,6 +65,8 @@ export async function openTask(
   const configuration = withCredentialsHere({ ...loaded, state }, input.pushSecret);
   await mkdir(state, { recursive: true });
   const work = await mkdtemp(join(state, 'task-'));
+  // Into the one that it knows Tekton writes credentials of the ServiceAccount, as another user.
+  process.env['HOME'] = work;
   const outputFolder = told ?? join(work, 'told');
   const logBytes = configuration.limits['log-mib'] * 2 ** 20;
   const print = (text: string) => writeAll(1, text);

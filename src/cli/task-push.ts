@@ -37,7 +37,7 @@ export async function pushTask(context: TaskContext): Promise<number> {
   const ran = await attempt(() => readTold(folders.out, ids, { ...reading, since }));
   const told = joinTold([fetched, ...(ran.ok ? [ran.value] : [])]);
   const exit = ran.ok
-    ? await push(steps, told, taskPlan, context)
+    ? await push(steps, told, taskPlan, { ...context, fetched: fetched.messages.length > 0 })
     : await context.runSteps([steps[0].id], () =>
         Promise.reject(new FailureError(...ran.failures)),
       );
@@ -49,14 +49,23 @@ async function push(
   steps: readonly Step[],
   told: TaskOutcome,
   taskPlan: TaskPlan,
-  context: TaskContext,
+  context: TaskContext & { readonly fetched: boolean },
 ): Promise<number> {
   const { plan } = taskPlan;
-  const { input, registry, configuration, work, output } = context;
+  const { input, registry, configuration, work, output, fetched } = context;
   const made = registryFolder(unitFolders(input.pod).out);
   const limit = configuration.limits.sandbox['disk-mib'] * 2 ** 20;
   const ran = await exitCodeOf('run');
-  const pushing = { plan, registry, made, limit, ran, workdir: work, rebuild: input.rebuild };
+  const pushing = {
+    plan,
+    registry,
+    made,
+    limit,
+    fetched,
+    ran,
+    workdir: work,
+    rebuild: input.rebuild,
+  };
   const outputs = new Map<Step, StepOutput>();
   const worth = worthPushing(steps, told);
   const exit = await context.runSteps(

@@ -40,7 +40,7 @@ const sandbox = z
       .min(32)
       .optional()
       .describe(
-        'Processes and threads; default: 4096, in a pod 2048. `podPidsLimit` of the nodes must be above it by 200.',
+        'Processes and threads; default: 4096, on a cluster 2048. There `podPidsLimit` of the nodes must be at least 200 higher.',
       ),
     'disk-mib': z
       .number()

@@ -34,10 +34,10 @@ test.for([
   expect(failure).toMatchObject({ reason: 'bad-configuration', about: { variable } });
 });
 
-test('who holds a push secret has no capability, and who runs code of a ref has three', () => {
+test('who holds a push secret has no capability, and who runs code of a ref has two', () => {
   const { run, fetch, ...others } = taskPhases;
   expect(Object.values(others).flatMap(({ capabilities }) => capabilities)).toEqual([]);
-  expect(run.capabilities).toEqual(['SETUID', 'SETGID', 'KILL']);
+  expect(run.capabilities).toEqual(['SETUID', 'SETGID']);
   expect(fetch.capabilities).toEqual(run.capabilities);
 });
 

@@ -49,8 +49,8 @@ export const inOwnNamespace: readonly string[] = [
   ...['--setuid', '0', '--setgid', '0', '--'],
 ];
 
-/** Two to make that namespace, and one for whoever ends the container to reach what is in it. */
-const capabilities = ['SETUID', 'SETGID', 'KILL'] as const;
+/** To make that namespace. */
+const capabilities = ['SETUID', 'SETGID'] as const;
 
 /**
  * What each container of a task does; whether its word counts that a step is finished (`verdicts`); what its program is started by; and the capabilities without which it cannot: they are added to none. `push` runs also where `fetch` or

@@ -126,7 +126,7 @@ function kubelet({ run, pki }: Places): object {
     failCgroupV1: false,
     failSwapOn: false,
     localStorageCapacityIsolation: false,
-    podPidsLimit: 1024,
+    podPidsLimit: 2304,
     podLogsDir: join(run, 'pod-logs'),
     registryPullQPS: 0,
     serializeImagePulls: false,

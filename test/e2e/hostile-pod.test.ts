@@ -249,7 +249,7 @@ const container = (secrets: string[], capabilities: object, writes: string[]) =>
   variables: ['HOME', 'DOCKER_CONFIG', 'XDG_STATE_HOME', 'TMPDIR'],
   writes: [...ofTekton, '/workspace', '/tmp', '/var/lib/tributary', ...writes].sort(),
 });
-const builder = { drop: ['ALL'], add: ['SETUID', 'SETGID', 'KILL'] };
+const builder = { drop: ['ALL'], add: ['SETUID', 'SETGID'] };
 const expected = {
   ...{ token: false, projected: [], shared: false },
   containers: {

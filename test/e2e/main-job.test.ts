@@ -18,10 +18,12 @@ import {
 } from '../support/cluster.ts';
 import {
   type ClusterDemo,
+  copyImage,
   followGuide,
   guide,
   lacksUnderTag,
   remoteOf,
+  runningIt,
   startClusterDemo,
 } from '../support/cluster-demo.ts';
 import { type PortForward, portForward } from '../support/port-forward.ts';
@@ -356,3 +358,42 @@ test.for([
     );
   },
 );
+
+test('the service is upgraded, and gets lost approvals back, by the commands of the guide', {
+  timeout: 10 * minutes,
+}, async () => {
+  const image = await copyAs('next');
+  const approvals = ['configmap', '--selector=tributary.dev/kind=approval'];
+  const before = await space.kubectl(['get', ...approvals, '--output=name']);
+  expect(before).not.toBe('');
+  const [copy = '', edit = ''] = guide;
+  expect(runningIt[0]?.split(' ')[0]).toBe(edit.split(' ')[0]);
+  const restore = runningIt.findIndex((command) => command.includes('-f approvals.yaml'));
+  const lose = `kubectl -n ${space.name} delete ${approvals.join(' ')}`;
+  const commands = [copy, ...runningIt.slice(0, restore), lose, ...runningIt.slice(restore)];
+  await followGuide(commands, { ...cluster, image }, space, demo);
+  expect(await space.kubectl(['get', ...approvals, '--output=name'])).toBe(before);
+
+  forward?.[Symbol.dispose]();
+  forward = await portForward(cluster, space);
+  const images = '--output=jsonpath={..spec.template.spec.containers[*].image}';
+  expect(await space.kubectl(['get', 'deployment', 'tributary', images])).toBe(image);
+  // Nobody vouches again, nothing is made again, and what was there before is known.
+  const asked = await call('/', {
+    ...{ name: 'after', components: { 'tektoncd/pipeline': 'tektoncd/pipeline#4638' } },
+  });
+  expect(asked.status, JSON.stringify(asked.body)).toBe(201);
+  const after = await ended(asked.body);
+  expect(after).toMatchObject({ state: 'succeeded', failure: null });
+  expect(after.images.every(({ reused }) => reused)).toBe(true);
+  const run = await space.kubectl(['get', 'pipelinerun', after.pipelinerun, '--output=json']);
+  expect(run).toContain(image);
+  expect((await call(`/api/builds/${first.tag}`)).body).toMatchObject({ state: 'succeeded' });
+});
+
+/** The image of the service under another tag. */
+async function copyAs(tag: string): Promise<string> {
+  const to = `${remote}/tributary-itself:${tag}`;
+  copyImage(cluster, cluster.image, to);
+  return to;
+}

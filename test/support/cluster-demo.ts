@@ -67,7 +67,8 @@ function productOf(text: string): string {
   return stringify({ ...product, index });
 }
 
-function copyImage({ pushSecret }: TestCluster, from: string, to: string): void {
+/** Copies an image within the cluster's registry. */
+export function copyImage({ pushSecret }: TestCluster, from: string, to: string): void {
   execFileSync(
     'skopeo',
     [
@@ -80,6 +81,9 @@ function copyImage({ pushSecret }: TestCluster, from: string, to: string): void 
 
 /** What the guide says for Kubernetes, to its last line, which is a first build. */
 export const guide = commandsOf('guides/install-on-a-cluster.md', 'Kubernetes');
+
+/** What it says of a change, an upgrade and a backup, to whoever has done the above. */
+export const runningIt = commandsOf('guides/install-on-a-cluster.md', 'Running it');
 
 /** What a person has who reads the guide, beyond what is the same in all tests. */
 interface Reader {

@@ -47,7 +47,11 @@ export class ScriptedTask {
   crashed(exit: number | undefined): number {
     const { step } = this.#told.messages.findLast(({ kind }) => kind === 'step-started') ?? {};
     if (step === undefined) return 1;
-    this.#tell({ kind: 'step-failed', step, failures: [nothingMade(step, exit)] });
+    this.#tell({
+      kind: 'step-failed',
+      step,
+      failures: [nothingMade(step, { fetched: true, ran: exit })],
+    });
     return 4;
   }
 

@@ -104,8 +104,12 @@ export async function scriptedImage({
   pushSecret,
   insecure,
 }: TestCluster): Promise<string> {
-  const program = readFileSync(join(import.meta.dirname, 'scripted-task.sh'));
-  const hash = createHash('sha256').update(program).digest('hex').slice(0, 12);
+  const script = (name: string) => readFileSync(join(import.meta.dirname, name));
+  const programs = {
+    'bin/tributary': script('scripted-task.sh'),
+    'bin/unshare': script('scripted-unshare.sh'),
+  };
+  const hash = createHash('sha256').update(JSON.stringify(programs)).digest('hex').slice(0, 12);
   const configuration = Configuration.parse({
     remotes: {
       tests: { push: `${host}/tests`, authfile: join(pushSecret, 'config.json'), insecure },
@@ -114,8 +118,10 @@ export async function scriptedImage({
   const registry = await createRegistry(configuration, { folder: tmpdir() });
   const reference = `${host}/tests/scripted-task:${hash}`;
   if (await registry.manifest(reference)) return reference;
-  const files = new Map([['bin/tributary', { mode: '100755' as const, content: program }]]);
-  await pushBusyboxImage(registry, reference, files);
+  const files = Object.entries(programs).map(
+    ([path, content]) => [path, { mode: '100755' as const, content }] as const,
+  );
+  await pushBusyboxImage(registry, reference, new Map(files));
   return reference;
 }
 

@@ -16,7 +16,9 @@ export function explainBuildFailure({ exitCode, output, network }: EndedBuild): 
   const lines = lastLines(output);
   const last = lines.at(-1) ?? '';
   const killed = wasKilled(exitCode, output) && failedInstruction(output) === undefined;
-  const machine = lines.find((line) => /^(setpriv|unshare|runc): |newuidmap|newgidmap/.test(line));
+  const machine = lines.find((line) =>
+    /^(setpriv|unshare|runc|prlimit): |newuidmap|newgidmap/.test(line),
+  );
   if (killed)
     return new FailureError({
       reason: 'step-crashed',

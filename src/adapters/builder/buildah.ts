@@ -8,7 +8,12 @@ import type { Builder, ContainerBuild, Registry } from '../../steps/step.ts';
 import { TailBuffer } from '../../steps/tail-buffer.ts';
 import { briefPatience, createPersist, type Persist } from '../persist.ts';
 import { networkVariables, run } from '../processes/command.ts';
-import { privilege as ownPrivilege, type Privilege, sandboxed } from '../processes/sandbox.ts';
+import {
+  inNamespaceOfPods,
+  privilege as ownPrivilege,
+  type Privilege,
+  sandboxed,
+} from '../processes/sandbox.ts';
 import { filledBaseStore, openBaseStore, type UsableBases } from './base-store.ts';
 import { explainBuildFailure, explainMetLimit } from './build-failure.ts';
 import { type CompileCaches, createCompileCaches, type OpenCache } from './compile-caches.ts';
@@ -240,18 +245,18 @@ function buildahCommand(
  * them ourselves, and they yield to us: among thousands that fork without end we would never have our turn.
  */
 function hardLimits({ limits, privilege }: Machine): string[] {
-  const file = ['prlimit', `--fsize=${limits.disk}`];
-  if (privilege === 'root') return file;
-  const processes = privilege === 'pod' ? [] : [`--nproc=${2 * limits.processes}`];
-  return ['nice', '-n', '19', ...file, ...processes];
+  const file = `--fsize=${limits.disk}`;
+  return privilege === 'root'
+    ? ['prlimit', file]
+    : ['nice', '-n', '19', 'prlimit', file, `--nproc=${2 * limits.processes}`];
 }
 
 /**
- * What holds the whole sandbox, whatever ids it takes: the namespace that is made under this limit counts for whoever makes it (user_namespaces(7),
- * RLIMIT_NPROC). In a pod these are our own processes, few of them; an ordinary user may have thousands. More than builds may have, so that it is seen.
+ * What holds the whole sandbox, whatever ids it takes: a namespace that is made under this limit counts for whoever makes it (user_namespaces(7),
+ * RLIMIT_NPROC). In a pod these are our own processes, a few dozen; an ordinary user may have thousands. It is met after the limit that we look at.
  */
-function limitsAround({ limits, privilege }: Machine): string[] {
-  return privilege === 'pod' ? ['prlimit', `--nproc=${limits.processes + 64}`] : [];
+function limitsAround({ limits }: Machine): string[] {
+  return inNamespaceOfPods() ? ['prlimit', `--nproc=${limits.processes + 64}`] : [];
 }
 
 interface Folders {

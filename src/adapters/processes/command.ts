@@ -261,7 +261,7 @@ function noMoreProcesses(program: string): FailureError {
   return new FailureError({
     reason: 'step-crashed',
     detail: `The program ${program} cannot be started: there may be no more processes here.`,
-    hint: 'Let more be: `ulimit -u`, the limit of the container or, on a cluster, `podPidsLimit` of the nodes, which must be above `limits.sandbox.processes` of the configuration by 200.',
+    hint: 'Let more be: `ulimit -u`, the limit of the container or, on a cluster, `podPidsLimit` of the nodes, which must be at least 200 above `limits.sandbox.processes` of the configuration.',
   });
 }
 

@@ -8,17 +8,25 @@ export const sandboxFailed = 99;
 
 /**
  * What we may do on this machine. `root`: everything. `user`: an ordinary user, who becomes root of a new
- * user namespace with the ids of /etc/subuid. `namespaced`: root of a user namespace already. `pod`: the same in a container (src/steps/task-input.ts,
- * `inOwnNamespace`), or root of a container in name alone: it makes a further namespace for each command, with the same ids.
+ * user namespace with the ids of /etc/subuid. `namespaced`: root of a user namespace already. `pod`: the same in a container (`inOwnNamespace` in
+ * src/steps/task-input.ts), or root of a container in name alone: it makes a further namespace for each command, with the same ids.
  */
 export type Privilege = 'root' | 'user' | 'namespaced' | 'pod';
 
 /** The privilege of this process. */
 export function privilege(): Privilege {
   if (process.getuid?.() !== 0) return 'user';
-  const ids = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).join(' ');
-  if (ids === '0 1 65535' || !mayMount()) return 'pod';
-  return ids === '0 0 4294967295' ? 'root' : 'namespaced';
+  if (inNamespaceOfPods() || !mayMount()) return 'pod';
+  return ownIds() === '0 0 4294967295' ? 'root' : 'namespaced';
+}
+
+/** Whether we were started by {@link inOwnNamespace}, so that the kernel counts the processes of our root. */
+export function inNamespaceOfPods(): boolean {
+  return ownIds() === '0 1 65535';
+}
+
+function ownIds(): string {
+  return readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).join(' ');
 }
 
 function mayMount(): boolean {

@@ -25,7 +25,7 @@ const expected = {
   },
   'tributary-unit/fetch': {
     user: 0,
-    added: ['SETUID', 'SETGID', 'KILL'],
+    added: ['SETUID', 'SETGID'],
     readOnlyRoot: false,
     variables: ['RUN', 'TAG', 'LOCK', 'PLAN', 'UNIT', 'REBUILD'],
     more: ['computeResources', 'onError'],
@@ -33,14 +33,14 @@ const expected = {
   },
   'tributary-unit/run': {
     user: 0,
-    added: ['SETUID', 'SETGID', 'KILL'],
+    added: ['SETUID', 'SETGID'],
     readOnlyRoot: false,
     variables: ['RUN', 'TAG', 'LOCK', 'PLAN', 'UNIT', 'REBUILD'],
     more: ['onError'],
     mounts: ['in ro /pod/in', 'out rw /pod/out'],
   },
   'tributary-unit/push': {
-    user: 0,
+    user: 1000,
     added: [],
     readOnlyRoot: true,
     variables: ['RUN', 'TAG', 'LOCK', 'PLAN', 'UNIT', 'REBUILD'],

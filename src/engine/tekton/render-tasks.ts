@@ -1,6 +1,6 @@
 import { taskResults, taskVariables, usualPushSecret } from '../../steps/task-input.ts';
 import { renderTask } from './render-task.ts';
-import { builder, rootWithoutRights, unprivileged } from './security-contexts.ts';
+import { builder, unprivileged } from './security-contexts.ts';
 import type { Task, TaskResult, Volume, VolumeMount } from './tekton-api.ts';
 
 /** Names of the Tasks that `deploy/tekton` installs. */
@@ -128,7 +128,7 @@ const unitTask = renderTask({
     {
       name: 'push',
       params: ['run', 'tag', 'lock', 'plan', 'unit', 'rebuild'],
-      securityContext: rootWithoutRights,
+      securityContext: unprivileged,
       mounts: [
         { name: 'in', mountPath: '/pod/in', readOnly: true },
         { name: 'out', mountPath: '/pod/out', readOnly: true },

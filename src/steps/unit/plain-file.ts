@@ -50,7 +50,7 @@ export async function readPlainFile(
   return file.readFile();
 }
 
-/** Opens it for reading; what belongs to somebody else cannot be read. */
+/** Opens it for reading; what `run` lets nobody read cannot be. */
 async function openPlain(file: string, path: readonly string[]): Promise<FileHandle> {
   return open(file, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => {
     throw strange(path, 'it cannot be read');

@@ -60,6 +60,7 @@ function context(plan: Plan, more: Partial<PushContext> = {}): PushContext {
       limit: 2 ** 20,
       workdir: folder,
       rebuild: false,
+      fetched: true,
     },
     ...{ log: say, progress: say, ...more },
   };
@@ -132,6 +133,16 @@ test.for([
     });
   },
 );
+
+test('where not even `fetch` told anything, it says what nodes have to allow', async () => {
+  const plan = planOf();
+  const nothing = pushMade(image(plan, 'sink'), context(plan, { fetched: false, ran: 1 }));
+  expect(await failureOf(nothing)).toMatchObject({
+    reason: 'step-crashed',
+    detail: expect.stringContaining('user namespace'),
+    hint: expect.stringContaining('step-fetch'),
+  });
+});
 
 test('a registry that does not keep what was pushed is told of', async () => {
   const plan = planOf();

@@ -21,6 +21,8 @@ export interface PushContext {
   readonly made: string;
   /** Bytes that one step may have made. */
   readonly limit: number;
+  /** Whether `fetch` has told anything. */
+  readonly fetched: boolean;
   /** Exit code of `run`, where that is known. */
   readonly ran?: number | undefined;
   readonly workdir: string;
@@ -50,7 +52,7 @@ export async function pushMade(step: Step, context: PushContext): Promise<StepOu
   const make = async () => {
     const layout = join(await mkdtemp(join(workdir, 'made-')), 'layout');
     if (!(await readMade(made, reference, layout, { limit })))
-      throw new FailureError(nothingMade(step.id, context.ran));
+      throw new FailureError(nothingMade(step.id, context));
     return () => {
       progress('pushing');
       return registry.pushLayout(layout, reference);
@@ -95,7 +97,11 @@ async function readBack(
 }
 
 /** What is said of a step whose container ended without a word. */
-export function nothingMade(step: string, ran: number | undefined): Failure {
+export function nothingMade(
+  step: string,
+  { fetched, ran }: Pick<PushContext, 'fetched' | 'ran'>,
+): Failure {
+  if (!fetched) return neverBegun(step);
   const kind = step.split('/')[0] ?? '';
   const task = kind === 'image' ? 'images' : kind;
   const killed = ran === killedByKernel;
@@ -107,6 +113,14 @@ export function nothingMade(step: string, ran: number | undefined): Failure {
     hint: killed
       ? `Give it more: \`tekton: {tasks: {${task}: {limits: {memory: …}}}}\` in the configuration. Then ask for the build again: what was finished is reused.`
       : 'See what the end of its log and `kubectl describe pod` say; then ask for the build again: what was finished is reused.',
+  };
+}
+
+function neverBegun(step: string): Failure {
+  return {
+    reason: 'step-crashed',
+    detail: `The containers that make ${step} ended before they began: most likely their node lets them make no user namespace.`,
+    hint: 'See `kubectl logs` of the pod, container `step-fetch`, and what builds need of nodes: docs/guides/install-on-a-cluster.md. Then ask for the build again.',
   };
 }
 

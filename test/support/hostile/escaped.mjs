@@ -77,9 +77,12 @@ function reachForMore() {
     ['nsenter', '--target', '1', '--net', 'true'],
     ['chown', '1', '/tmp'],
     ['hostname', 'planted'],
-    ['kill', '-0', '1'],
   ])
     if (spawnSync(command[0], command.slice(1)).status === 0) loot(command.join(' '));
+  try {
+    process.kill(1, 0);
+    loot("may end Tekton's program");
+  } catch {}
   // What it is root of: nothing that the container's root has.
   const ids = fs.readFileSync('/proc/self/uid_map', 'utf8');
   if (!/^ *0 +1 +65535\n$/.test(ids)) loot(`ids ${ids}`);
