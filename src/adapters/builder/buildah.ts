@@ -245,10 +245,10 @@ function buildahCommand(
  * them ourselves, and they yield to us: among thousands that fork without end we would never have our turn.
  */
 function hardLimits({ limits, privilege }: Machine): string[] {
-  const file = `--fsize=${limits.disk}`;
-  return privilege === 'root'
-    ? ['prlimit', file]
-    : ['nice', '-n', '19', 'prlimit', file, `--nproc=${2 * limits.processes}`];
+  const file = ['prlimit', `--fsize=${limits.disk}`];
+  if (privilege === 'root') return file;
+  const processes = inNamespaceOfPods() ? [] : [`--nproc=${2 * limits.processes}`];
+  return ['nice', '-n', '19', ...file, ...processes];
 }
 
 /**
