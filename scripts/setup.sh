@@ -19,6 +19,7 @@ debian_packages() {
   # program:package
   local needed=(git:git make:make curl:curl buildah:buildah skopeo:skopeo runc:runc docker-registry:docker-registry ip:iproute2
     newuidmap:uidmap unshare:util-linux setpriv:util-linux update-ca-certificates:ca-certificates)
+  [ "$mode" != test ] || needed+=(openssl:openssl)
   ! for_cluster || needed+=(etcd:etcd-server containerd:containerd mmdebstrap:mmdebstrap iptables:iptables openssl:openssl
     nsenter:util-linux mount:mount /usr/lib/cni/bridge:containernetworking-plugins)
   for row in "${needed[@]}"; do

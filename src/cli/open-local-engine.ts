@@ -50,7 +50,9 @@ export async function openLocalEngine(
       startContained: (command, cwd) =>
         startContained(command, cwd, variables.steps, variables.serviceAlone),
       command: [
-        ...[process.execPath, program, 'step', '--wait', '--messages', '3'],
+        // Steps know the certificates that we know, which are those of the machine (src/cli.ts).
+        ...[process.execPath, '--use-system-ca'],
+        ...[program, 'step', '--wait', '--messages', '3'],
         ...['--config', await writeConfiguration(configuration)],
       ],
       stepMinutes: limits['step-minutes'],

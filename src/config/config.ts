@@ -157,7 +157,15 @@ export const Configuration = z.strictObject({
     .default({})
     .describe('Host → API of the forge, asked for the base branch of a pull request.'),
   registries: z
-    .record(z.string(), z.strictObject({ insecure: z.boolean().default(false) }))
+    .record(
+      z.string(),
+      z.strictObject({
+        insecure: z
+          .boolean()
+          .optional()
+          .describe('Plain HTTP or an unknown certificate; without it: on loopback alone.'),
+      }),
+    )
     .default({})
     .describe('Further registries (bases, mirrors) and how to reach them.'),
   authfile: z.string().optional().describe('containers-auth.json(5) to pull base images with.'),

@@ -37,7 +37,7 @@ export function renderTable(rows: readonly Row[]): string {
   const cells = rows.map((row) => [
     row.what,
     row.against,
-    `${row.demand} ${quantity(row.limit, row.unit)}`,
+    Number.isFinite(row.limit) ? `${row.demand} ${quantity(row.limit, row.unit)}` : '–',
     `${quantity(row.figure, row.unit)}${holds(row) ? '' : ' **falls short**'}`,
     row.made,
   ]);

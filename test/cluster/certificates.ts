@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addresses } from './places.ts';
 
-/** Makes the cluster's authority and what it signs, as `NAME.crt` and `NAME.key` in a folder; what is there stays. */
-export function makeCertificates(folder: string): void {
+/** Makes an authority as `ca.crt` and `ca.key` in a folder; what is there stays. */
+export function makeAuthority(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   // openssl wants a configuration; the machine's own would add extensions.
   writeFileSync(join(folder, 'openssl.cnf'), '[req]\ndistinguished_name = none\n[none]\n');
@@ -12,13 +12,23 @@ export function makeCertificates(folder: string): void {
     'basicConstraints=critical,CA:TRUE',
     'keyUsage=critical,keyCertSign,digitalSignature',
   ]);
+}
+
+/** What the authority of a folder signs for a server of these names, as `NAME.crt` and `NAME.key`. */
+export function signServer(folder: string, name: string, names: string): void {
+  const extensions = [`subjectAltName=${names}`, 'extendedKeyUsage=serverAuth'];
+  signed(folder, name, `/CN=${name}`, extensions);
+}
+
+/** Makes the cluster's authority and what it signs. */
+export function makeCertificates(folder: string): void {
+  makeAuthority(folder);
   const { node, api, host } = addresses;
   const apiNames = 'DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:localhost';
-  const server = (names: string) => [`subjectAltName=${names}`, 'extendedKeyUsage=serverAuth'];
-  signed(folder, 'apiserver', '/CN=kube-apiserver', server(`${apiNames},IP:${node},IP:${api}`));
-  signed(folder, 'registry', '/CN=registry', server(`IP:${node}`));
+  signServer(folder, 'apiserver', `${apiNames},IP:${node},IP:${api}`);
+  signServer(folder, 'registry', `IP:${node}`);
   // What ends TLS on the host before Services, as a router does.
-  signed(folder, 'router', '/CN=router', server(`IP:${host}`));
+  signServer(folder, 'router', `IP:${host}`);
   const client = ['extendedKeyUsage=clientAuth'];
   signed(folder, 'admin', '/O=system:masters/CN=admin', client);
   signed(folder, 'kubelet-client', '/O=system:masters/CN=kube-apiserver', client);

@@ -6,7 +6,7 @@ import { startProcess } from '../../src/adapters/processes/command.ts';
 
 /** A registry that a test started; `close` ends it and removes what it kept. */
 export interface TestRegistry {
-  /** `127.0.0.1:PORT`: plain HTTP. */
+  /** `127.0.0.1:PORT`: plain HTTP, where the options say nothing else. */
   readonly host: string;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -18,6 +18,8 @@ export interface TestRegistryOptions {
   readonly data?: string;
   /** An htpasswd file of bcrypt lines: whoever is not in it is refused. */
   readonly htpasswd?: string;
+  /** Files of the certificate and its key: it speaks HTTPS. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
 }
 
 /** Starts a real, empty registry (Debian's docker-registry) on a free loopback port. */
@@ -38,7 +40,7 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   }
 }
 
-function configuration(folder: string, { data, htpasswd }: TestRegistryOptions): string {
+function configuration(folder: string, { data, htpasswd, tls }: TestRegistryOptions): string {
   return JSON.stringify({
     ...(htpasswd && { auth: { htpasswd: { realm: 'test', path: htpasswd } } }),
     version: '0.1',
@@ -48,7 +50,7 @@ function configuration(folder: string, { data, htpasswd }: TestRegistryOptions):
       delete: { enabled: true },
     },
     // Port 0: the system picks a free one, and the log tells which.
-    http: { addr: '127.0.0.1:0' },
+    http: { addr: '127.0.0.1:0', ...(tls && { tls }) },
   });
 }
 

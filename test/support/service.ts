@@ -26,7 +26,7 @@ export interface Person {
 export const ourselves: Person = {
   checkout: join(import.meta.dirname, '../..'),
   home: process.env['HOME'] ?? '/',
-  command: (args) => [process.execPath, ...args],
+  command: (args) => [process.execPath, '--use-system-ca', ...args],
   own: () => {},
 };
 
@@ -85,6 +85,8 @@ export interface RigOptions {
   readonly folder?: string;
   /** Who runs service and commands; default: whoever runs the tests. */
   readonly as?: Person;
+  /** Variables of theirs, besides the usual ones. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what a server answers is looked into by the test, field by field.
@@ -120,7 +122,7 @@ export function serviceRig(
   as.own(state);
   const running = new Set<RunningService>();
   const begin = (args: readonly string[]) =>
-    startCli(as, state, [...args, '--config', file, '--product', productFile]);
+    startCli(as, state, [...args, '--config', file, '--product', productFile], options.environment);
   return {
     state,
     configuration: file,
@@ -139,7 +141,12 @@ export function serviceRig(
   };
 }
 
-function startCli(as: Person, state: string, args: readonly string[]): ChildProcess {
+function startCli(
+  as: Person,
+  state: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): ChildProcess {
   const [program = '', ...rest] = as.command([join(as.checkout, 'src/cli.ts'), ...args]);
   return spawn(program, rest, {
     cwd: '/',
@@ -148,6 +155,7 @@ function startCli(as: Person, state: string, args: readonly string[]): ChildProc
       HOME: as.home,
       TMPDIR: join(state, 'temporary'),
       LANG: 'C.UTF-8',
+      ...environment,
     },
   });
 }

@@ -35,6 +35,7 @@ export async function fetchBlob(place: BlobPlace, limit: number): Promise<Buffer
   const bytes = await overScheme(place, async (scheme) => {
     const url = `${scheme}://${server}/v2/${path}/blobs/${place.digest}`;
     const response = await getAuthorized(url, path, host, place);
+    await demandScheme(response);
     if (!response.ok) {
       await response.body?.cancel();
       throw RegistryTrouble.fromStatus(response.status, url, response.headers.get('retry-after'));
@@ -55,18 +56,37 @@ export async function overScheme<Value>(
   place: Pick<BlobPlace, 'repository' | 'insecure' | 'signal'>,
   get: (scheme: string) => Promise<Value>,
 ): Promise<Value> {
-  try {
-    if (!place.insecure) return await get('https');
-    return await get('http');
-  } catch (error) {
-    if (error instanceof RegistryTrouble || place.signal?.aborted) throw error;
-    const cause = error instanceof Error ? (error.cause ?? error) : error;
-    if (place.insecure && !silent.has((cause as NodeJS.ErrnoException).code ?? '')) {
-      const secure = await get('https').catch(() => undefined);
-      if (secure !== undefined) return secure;
+  let why: NodeJS.ErrnoException | undefined;
+  for (const scheme of place.insecure ? ['http', 'https'] : ['https']) {
+    try {
+      return await get(scheme);
+    } catch (error) {
+      if (error instanceof RegistryTrouble || place.signal?.aborted) throw error;
+      why ??= causeOf(error);
+      if (silent.has(why.code ?? '')) break;
     }
-    throw new RegistryTrouble('passing', `${hostOf(place.repository)}: ${inWords(cause)}`);
   }
+  const trouble = why instanceof OtherScheme || isAboutCertificate(why) ? 'other' : 'passing';
+  throw new RegistryTrouble(trouble, `${hostOf(place.repository)}: ${inWords(why)}`);
+}
+
+/** What is below the `fetch failed` of fetch. */
+export function causeOf(error: unknown): NodeJS.ErrnoException {
+  return ((error instanceof Error && error.cause) || error) as NodeJS.ErrnoException;
+}
+
+class OtherScheme extends Error {}
+
+/** Throws, for {@link overScheme}, where a server may have answered by HTTP that it speaks HTTPS: those in Go and nginx say 400. */
+export async function demandScheme({ status, url, body }: Response): Promise<void> {
+  if (status !== 400 || !url.startsWith('http:')) return;
+  await body?.cancel();
+  throw new OtherScheme(`${placeOf(url)} answered 400`);
+}
+
+/** Whether the certificate of whoever was asked is none that Node knows, or is of another name: https://nodejs.org/api/tls.html#x509-certificate-error-codes. */
+export function isAboutCertificate(cause: NodeJS.ErrnoException | undefined): boolean {
+  return /CERT|VERIFY|SELF_SIGNED|ISSUER|ALTNAME/.test(cause?.code ?? '');
 }
 
 /** `connection refused`, where the system says what happened. */

@@ -28,11 +28,12 @@ export function hostOf(reference: string): string {
   return reference.includes('/') && /[.:]|^localhost$/.test(first) ? first : 'docker.io';
 }
 
-/** Whether a registry is spoken to by plain HTTP or with an unknown certificate: loopback, or configured so. */
+/** Whether a registry is spoken to by plain HTTP or with an unknown certificate: as configured, else on loopback. */
 export function isInsecure(reference: string, configuration: ReachConfiguration): boolean {
   const host = hostOf(reference);
+  const told = configuration.registries[host]?.insecure;
+  if (told !== undefined) return told;
   if (/^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host)) return true;
-  if (configuration.registries[host]?.insecure) return true;
   return Object.values(configuration.remotes).some(
     (remote) =>
       remote.insecure && [remote.push, remote.pull ?? remote.push].map(hostOf).includes(host),

@@ -2,7 +2,16 @@ import { openAsBlob } from 'node:fs';
 import { join } from 'node:path';
 import type { Response } from 'undici';
 import { type Descriptor, manifestLimit, readBlob, readLayout } from '../../steps/oci-layout.ts';
-import { agentFor, authorizationFor, isChallenge, overScheme, readAtMost } from './blob.ts';
+import {
+  agentFor,
+  authorizationFor,
+  causeOf,
+  demandScheme,
+  isAboutCertificate,
+  isChallenge,
+  overScheme,
+  readAtMost,
+} from './blob.ts';
 import { fetchFollowing, placeOf } from './follow-redirects.ts';
 import { hostOf } from './reach.ts';
 import { RegistryTrouble } from './registry-trouble.ts';
@@ -170,6 +179,7 @@ async function usually<Value>(
   return overScheme(place, async (scheme) => {
     const call: Call = async (method, target, message = {}) => {
       const response = await send(scheme, place, method, target, message);
+      await demandScheme(response);
       const { status, url, headers } = response;
       const trouble = RegistryTrouble.fromStatus(status, placeOf(url), headers.get('retry-after'));
       if (status < 400 || trouble.trouble !== 'passing') return response;
@@ -179,9 +189,8 @@ async function usually<Value>(
     try {
       return await work(call);
     } catch (error) {
-      const { code = '' } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
-      if (!/CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(code)) throw error;
-      return undefined;
+      if (isAboutCertificate(causeOf(error))) return undefined;
+      throw error;
     }
   });
 }

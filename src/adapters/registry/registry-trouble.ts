@@ -68,7 +68,7 @@ export function registryFailure(reference: string, trouble: RegistryTrouble): Fa
     'not-found': 'Check the name, and that it was pushed.',
     denied: `Log in with \`skopeo login ${host}\`, or name a containers-auth.json(5) with access as \`authfile\` in the configuration.`,
     passing: `Check that ${host} runs and can be reached from here, then ask again: what was finished is kept. A registry whose storage is full answers 500 to what is pushed: its own log says so. One that is reachable elsewhere can be named under \`mirrors\`.`,
-    other: `See what ${host} says. Plain HTTP or an unknown certificate must be allowed: \`registries: {"${host}": {insecure: true}}\`.`,
+    other: `See what ${host} says. Plain HTTP must be allowed: \`registries: {"${host}": {insecure: true}}\`. An authority of its own must be among those of this machine (\`update-ca-certificates\`), or in the file that SSL_CERT_FILE names.`,
   };
   return new FailureError({
     reason: trouble.trouble === 'denied' ? 'registry-denied' : 'registry-unavailable',
