@@ -146,7 +146,7 @@ test('built anew in the pods of a run, without privilege, everything has the dig
     for (const phase of ['fetch', 'run', 'push'] as const) {
       const { exitCode, output } = await container(phase, pod, given);
       if (unit === '000' && phase === 'fetch')
-        expect(/pulling base image/.test(output)).toBe(of === run);
+        expect(/pulling base image/.test(output), output).toBe(of === run);
       expect(output.split('\n').filter((line) => line !== '' && !parseTaskLine(line))).toEqual([]);
       expect(exitCode, output).toBe(0);
     }

@@ -73,6 +73,11 @@ function specOf(container: PodContainer, ids: string) {
         ...{ destination: '/sys', type: 'sysfs', source: 'sysfs' },
         options: ['nosuid', 'noexec', 'nodev', 'ro'],
       },
+      // What runs on this machine, and logins of whoever runs the tests, are not in it.
+      {
+        ...{ destination: '/run', type: 'tmpfs', source: 'run' },
+        options: ['nosuid', 'nodev', 'mode=755'],
+      },
       ...['/etc/subuid', '/etc/subgid'].map((path) => shown(path, 'ro', ids)),
       ...writable.map((path) => shown(path, 'rw')),
       ...readOnly.map((path) => shown(path, 'ro')),
